@@ -82,6 +82,14 @@ impl Way {
             if self.is_there(&state, &application) {
                 return;
             }
+            // Hold music that began after the transfer was ended by the service, and left its name.
+            if state == "CS_EXECUTE"
+                && application == "playback"
+                && call.now("variable_transfer_source").await != ""
+                && call.now("variable_total_loops").await.is_empty()
+            {
+                return;
+            }
             assert!(state.starts_with("CS_"), "{self:?}: {state}");
             tokio::task::yield_now().await;
         }
@@ -292,6 +300,47 @@ async fn an_answer_in_the_moment_of_the_fetch_tears_no_talk() {
 #[ignore = "needs a FreeSWITCH"]
 async fn an_answer_in_the_moment_of_the_fetch_within_the_first_second_tears_no_talk() {
     answered_in_the_same_moment(Duration::from_millis(150)).await;
+}
+
+/// When the first caller is fetched, some time before the music begins, and how much later each next one is.
+const FIRST_FETCH: Duration = Duration::from_millis(50);
+const STEP: Duration = Duration::from_millis(3);
+
+/// Checks callers who are fetched around the moment in which their music is sent. The switch keeps
+/// a `playback` that is queued through the transfer, and would play it for ever.
+async fn fetched_as_the_music_begins(hook: &str) {
+    let exchange = Exchange::acquire().await;
+    let receiver = Receiver::start().await;
+    let service = Service::parking(exchange.switch, &receiver, "").await;
+    let number = format!("{hook}-slow-within-60");
+    let mut calls = Vec::new();
+    for round in 0..24 {
+        let call = exchange.dial(&number, &service.address).await;
+        passes(&exchange.control, FIRST_FETCH + STEP * round).await;
+        Way::Transfer.fetch(&exchange, &call).await;
+        let line = line_of(&service, &call.uuid).await;
+        assert!(has(&line, "ending", "fetched"), "{line}");
+        calls.push(call);
+    }
+    // Later than all that the service still does.
+    passes(&exchange.control, Duration::from_secs(2)).await;
+    for call in &calls {
+        let music = call.now("variable_total_loops").await;
+        assert_eq!(music, "", "the hold music plays on");
+        assert_eq!(call.now("Channel-State").await, "CS_EXECUTE");
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs a FreeSWITCH"]
+async fn a_caller_on_a_socket_who_is_fetched_as_the_music_begins_hears_no_more_of_it() {
+    fetched_as_the_music_begins("ask").await;
+}
+
+#[tokio::test]
+#[ignore = "needs a FreeSWITCH"]
+async fn a_parked_caller_who_is_fetched_as_the_music_begins_hears_no_more_of_it() {
+    fetched_as_the_music_begins("park").await;
 }
 
 #[tokio::test]

@@ -297,6 +297,7 @@ impl<'a, C: CallConnection> CallTask<'a, C> {
             task: self.task.clone(),
             connection: self.connection,
             is_parked: self.is_parked_elsewhere,
+            music_started: self.music_started,
             goodbye_deadline: self.call_control.options.goodbye_deadline,
         });
         let report = CallReport {

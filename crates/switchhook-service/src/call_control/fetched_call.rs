@@ -16,6 +16,7 @@ use switchhook_core::variables::VariablePlan;
 use super::WebhookTask;
 use super::call_connection::{CallConnection, SwitchMessage};
 use super::channel::{Channel, RESUMES, WAY_OUT, WEBHOOK};
+use super::hold::{MUSIC_LOOPS, TOTAL_LOOPS};
 
 /// The time in which a call that was fetched reaches its next park or its next hook.
 const SETTLES_WITHIN: Duration = Duration::from_secs(1);
@@ -27,6 +28,8 @@ pub(crate) struct FetchedCall<C> {
     pub(super) task: Option<Arc<WebhookTask>>,
     /// Whether the call is in a park that is not ours.
     pub(super) is_parked: bool,
+    /// Whether the hold music was sent.
+    pub(super) music_started: bool,
     /// How long the switch may take for its goodbye.
     pub(super) goodbye_deadline: Duration,
 }
@@ -35,6 +38,7 @@ impl<C: CallConnection> FetchedCall<C> {
     /// Waits until the call has settled, removes the preset outcome of the webhook, and closes the
     /// call's own socket.
     pub(super) async fn finish(mut self) {
+        self.end_music().await;
         if !self.settle().await || self.channel.command_uuid().is_some() {
             return;
         }
@@ -64,6 +68,7 @@ impl<C: CallConnection> FetchedCall<C> {
                 },
                 () = timer.as_mut(), if !is_clear || !self.is_parked => {
                     if !is_clear {
+                        self.end_music().await;
                         self.clear_outcome().await;
                         is_clear = true;
                     }
@@ -73,6 +78,24 @@ impl<C: CallConnection> FetchedCall<C> {
                     }
                 }
             }
+        }
+    }
+
+    /// Ends hold music that plays over whatever the call is in now. A call that is transferred in
+    /// the moment in which the music is sent keeps it in its queue, and plays it afterwards.
+    async fn end_music(&mut self) {
+        if !self.music_started {
+            return;
+        }
+        let Ok(command) = Command::get_variable(&self.channel.uuid, TOTAL_LOOPS) else {
+            return;
+        };
+        let asked = timeout(self.goodbye_deadline, self.connection.ask(command));
+        let Ok(Ok(reply)) = asked.await else { return };
+        let loops = reply.variable().ok().flatten();
+        let plays = loops.and_then(|loops| loops.parse().ok()) == Some(MUSIC_LOOPS);
+        if plays {
+            self.queue(Command::break_(&self.channel.uuid, false));
         }
     }
 

@@ -4,6 +4,14 @@ use serde::{Deserialize, Serialize};
 
 use eslclient::{Command, CommandError, ExecuteOptions};
 
+/// How often the music repeats: for ever, as with any negative number (switch_ivr.c
+/// `switch_ivr_parse_event`). While it plays, the channel's [`TOTAL_LOOPS`] has this number, which
+/// nobody else uses.
+pub(crate) const MUSIC_LOOPS: i32 = -8084;
+
+/// The channel variable with the number of loops of what is played by `sendmsg`. The switch unsets it at the end.
+pub(crate) const TOTAL_LOOPS: &str = "total_loops";
+
 /// The music on hold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -61,7 +69,7 @@ impl Hold {
             // FreeSWITCH repeats until the break, and gives up on a file that ends within half a
             // second, as a missing one does (switch_ivr.c `switch_ivr_parse_event`).
             let forever = ExecuteOptions {
-                loops: Some(-1),
+                loops: Some(MUSIC_LOOPS),
                 ..once
             };
             commands.push(Command::execute("playback", stream, forever)?);

@@ -202,7 +202,7 @@ fn music(uuid: &str) -> String {
         command(&mut text, "uuid_setvar", uuid, name);
     }
     text.push_str(
-        "sendmsg\ncall-command: execute\nexecute-app-name: playback\nloops: -1\n\
+        "sendmsg\ncall-command: execute\nexecute-app-name: playback\nloops: -8084\n\
          execute-app-arg: ${hold_music}\n\n",
     );
     text

@@ -203,6 +203,8 @@ fn lost() -> Vec<Scenario> {
             Left::HungUp,
         ),
         fetched("fetched_from_hold", Fetch::Transferred),
+        fetched("fetched_as_the_music_begins", Fetch::TransferredBeforeMusic)
+            .heard(ExpectedAudio::NoMusic),
         fetched("an_operator_parks_the_caller", Fetch::Parked),
         lost("switch_resets", vanishes(Vanish::Reset), Left::Vanished),
         lost("switch_closes", vanishes(Vanish::Eof), Left::Vanished),

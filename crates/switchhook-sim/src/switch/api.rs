@@ -1,7 +1,7 @@
 //! Answers API commands as mod_commands.c does.
 
 use super::Switch;
-use super::channel::{Cause, Channel};
+use super::channel::{Cause, Channel, TOTAL_LOOPS};
 use super::event::Format;
 use super::text::{split_at, split_words};
 
@@ -89,7 +89,7 @@ impl Switch {
     fn break_media(&self, argument: &str) -> String {
         let (uuid, flag) = argument.split_once(' ').unwrap_or((argument, ""));
         self.with(uuid, |channel| {
-            if channel.taken {
+            if channel.taken && channel.variable(TOTAL_LOOPS).is_none() {
                 channel.violation("uuid_break reached a caller whom somebody fetched".into());
             }
             if flag.contains("all") {

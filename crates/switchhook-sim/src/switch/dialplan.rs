@@ -25,6 +25,9 @@ pub enum Caller {
 pub enum Fetch {
     /// A program transfers the caller to an agent (`uuid_transfer`).
     Transferred,
+    /// The same, between the command that starts the hold music and its execution: the music stays
+    /// queued and begins after the transfer (measured on a real switch).
+    TransferredBeforeMusic,
     /// An operator parks the caller elsewhere (`uuid_park`).
     Parked,
 }

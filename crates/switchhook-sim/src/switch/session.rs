@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::channel::{CallState, Cause, Channel, Leg, State, micros};
+use super::channel::{CallState, Cause, Channel, Leg, State, TOTAL_LOOPS, micros};
 use super::emit_events::{ANSWER, EARLY_MEDIA, HANGUP_COMPLETE, PARK, STATE, UNPARK};
 use super::media::Sound;
 use super::text::{atoi, expand};
@@ -157,7 +157,7 @@ impl Session {
             .unwrap_or_default();
         channel.set("current_loop", "1");
         let loops = command.header("loops").map_or(1, atoi);
-        channel.set("total_loops", loops.to_string());
+        channel.set(TOTAL_LOOPS, loops.to_string());
         let running = Running {
             application: name.to_owned(),
             data: self.expanded(channel, argument),

@@ -68,7 +68,7 @@ async fn the_music_repeats_and_comes_after_what_an_earlier_widget_left_is_cleare
     let mut peer = Peer::call(calls.esl, channel).await;
     let music = peer.read().await;
     let playback = music.last().unwrap();
-    assert!(playback.is("execute-app-arg", "local_stream://moh") && playback.is("loops", "-1"));
+    assert!(playback.is("execute-app-arg", "local_stream://moh") && playback.is("loops", "-8084"));
     peer.obey(&music).await;
     assert_eq!(peer.channel.get("flow.key.name"), None);
 }

@@ -1,10 +1,12 @@
 //! Plays a caller whom somebody fetches from hold.
 
+use std::collections::VecDeque;
+
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::Play;
-use crate::switch::channel::{Channel, State, TaskAction};
+use crate::switch::channel::{Channel, State, TOTAL_LOOPS, TaskAction};
 use crate::switch::dialplan::{Caller, Fetch};
 use crate::switch::emit_events::PARK;
 use crate::switch::record::Left;
@@ -16,6 +18,10 @@ impl Play {
     /// Returns when the caller is fetched, if it is still on hold then.
     pub(super) fn fetched_at(&self) -> Option<Instant> {
         match self.call.behaviour {
+            Caller::IsFetched(_, Fetch::TransferredBeforeMusic) => {
+                let music_is_queued = self.left.is_none() && self.leg.lock().music_is_queued();
+                music_is_queued.then(Instant::now)
+            }
             Caller::IsFetched(after, _) if self.left.is_none() => Some(self.entered + after),
             Caller::IsFetched(..) | Caller::HangsUp(..) | Caller::Waits | Caller::Vanishes(..) => {
                 None
@@ -28,8 +34,14 @@ impl Play {
     /// socket-fetched-by-…, the event of the old park comes first.
     pub(super) fn fetch(&mut self, how: Fetch) {
         let mut channel = self.leg.lock();
+        let queued = match how {
+            Fetch::TransferredBeforeMusic => std::mem::take(&mut channel.queue),
+            Fetch::Transferred | Fetch::Parked => VecDeque::new(),
+        };
         match how {
-            Fetch::Transferred => channel.transfer("agents", &Uuid::new_v4().to_string()),
+            Fetch::Transferred | Fetch::TransferredBeforeMusic => {
+                channel.transfer("agents", &Uuid::new_v4().to_string())
+            }
             Fetch::Parked => channel.state = State::Park,
         }
         channel.taken = true;
@@ -37,6 +49,7 @@ impl Play {
         self.session.leave();
         let mut channel = self.leg.lock();
         channel.running = channel.state;
+        channel.queue.extend(queued);
         drop(channel);
         if how == Fetch::Parked {
             self.switch.fire(&mut self.leg.lock(), PARK, &[]);
@@ -72,6 +85,9 @@ impl Play {
         if channel.moved.is_some() || channel.broken || !channel.queue.is_empty() {
             let what = "the service went on steering a caller whom somebody fetched";
             channel.violation(what.into());
+        }
+        if channel.variable(TOTAL_LOOPS).is_some() {
+            channel.violation("hold music plays on for a caller whom somebody fetched".into());
         }
         if channel.variable(PRESET).is_some() {
             channel.violation("the document would say that a webhook failed".into());

@@ -26,6 +26,9 @@ pub(super) use self::profile::{Peer, Profile};
 /// The length of the switch's private event queue (switch_core_pvt.h `SWITCH_EVENT_QUEUE_LEN`).
 pub(super) const QUEUE: usize = 256;
 
+/// The variable that has the number of loops of what `sendmsg` plays, while it plays.
+pub(super) const TOTAL_LOOPS: &str = "total_loops";
+
 /// What a scheduled task does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TaskAction {
@@ -165,6 +168,12 @@ impl Channel {
             violations: Vec::new(),
             written: BTreeMap::new(),
         }
+    }
+
+    /// Returns whether the music on hold is queued and not begun.
+    pub(super) fn music_is_queued(&self) -> bool {
+        let playback = |command: &Command| command.header("execute-app-name") == Some("playback");
+        self.queue.iter().any(playback)
     }
 
     /// Returns whether the channel is up: neither end has hung up.

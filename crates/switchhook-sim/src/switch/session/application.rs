@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::switch::Switch;
-use crate::switch::channel::Channel;
+use crate::switch::channel::{Channel, TOTAL_LOOPS};
 use crate::switch::emit_events::{EXECUTE, EXECUTE_COMPLETE, Extra};
 use crate::switch::text::atoi;
 
@@ -91,7 +91,7 @@ pub(super) fn end(switch: &Switch, channel: &mut Channel, app: &Running) {
     }
     announce_end(switch, channel, &app.application, &app.data, &app.uuid);
     channel.unset("current_loop");
-    channel.unset("total_loops");
+    channel.unset(TOTAL_LOOPS);
 }
 
 pub(in crate::switch) fn announce_end(
