@@ -136,6 +136,10 @@ pub struct Check {
     #[arg(value_name = "FILE")]
     pub files: Vec<PathBuf>,
 
+    /// Take warnings for errors: for a deployment that must not expose anything.
+    #[arg(long)]
+    pub strict: bool,
+
     /// Print the commented file of every key and its default, and check nothing.
     #[arg(long, conflicts_with = "files")]
     pub print_reference: bool,

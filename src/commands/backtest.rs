@@ -83,7 +83,7 @@ async fn test(
         for file in recordings {
             match Recording::read(&file) {
                 Ok(recording) => test.recording(&recording),
-                Err(error) => eprintln!("switchhook: {error}"),
+                Err(error) => super::write_stderr(&format!("switchhook: {error}\n")),
             }
         }
         test

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use switchhook_core::outcome::Outcome;
+use switchhook_core::printable::one_line;
 use switchhook_service::call_control::webhook_test::{self, TestOutcome, WebhookTest};
 use switchhook_service::call_control::{TaskRequest, WebhookTasks};
 use switchhook_service::config::Config;
@@ -87,7 +88,7 @@ fn response(outcome: &Outcome, out: &mut String) -> std::fmt::Result {
         )?;
     }
     if let Err(failure) = &outcome.verdict {
-        writeln!(out, "\n{}: {}", failure.reason, failure.detail)?;
+        writeln!(out, "\n{}: {}", failure.reason, one_line(&failure.detail))?;
     }
     writeln!(out)
 }
@@ -95,7 +96,7 @@ fn response(outcome: &Outcome, out: &mut String) -> std::fmt::Result {
 /// Writes the variables as the dialplan would see them, then the line.
 fn table(result: &TestOutcome, out: &mut String) -> std::fmt::Result {
     for (name, value) in &result.variables {
-        writeln!(out, "{name} = {value}")?;
+        writeln!(out, "{name} = {}", one_line(value))?;
     }
     writeln!(out, "\nline {}", result.line.as_str())
 }

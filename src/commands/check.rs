@@ -9,6 +9,7 @@ use switchhook_service::service;
 use switchhook_webhook::context::{TEMPLATE_NAMES, TemplateName};
 
 use super::counted;
+use super::output::{self, Stdout};
 use crate::cli::Check;
 
 /// Checks the files, or `path` if none is given; or prints the reference or the schema.
@@ -16,7 +17,7 @@ use crate::cli::Check;
 /// Exits with 1 if a file has an error or the output cannot be written.
 #[must_use]
 pub fn check(path: &Path, args: &Check) -> ExitCode {
-    let mut out = io::stdout().lock();
+    let mut out = Stdout::default();
     let printed = if args.print_reference {
         out.write_all(REFERENCE.as_bytes()).map(|()| true)
     } else if args.print_schema {
@@ -24,9 +25,9 @@ pub fn check(path: &Path, args: &Check) -> ExitCode {
     } else if args.print_names {
         print_names(&mut out).map(|()| true)
     } else if args.files.is_empty() {
-        check_file(path, &mut out)
+        check_file(path, args.strict, &mut out)
     } else {
-        let check = |good, file| Ok(check_file(file, &mut out)? && good);
+        let check = |good, file| Ok(check_file(file, args.strict, &mut out)? && good);
         args.files.iter().map(AsRef::as_ref).try_fold(true, check)
     };
     match printed {
@@ -37,12 +38,15 @@ pub fn check(path: &Path, args: &Check) -> ExitCode {
 }
 
 /// Prints the result of one file; `false` if it has an error.
-fn check_file(path: &Path, out: &mut impl Write) -> io::Result<bool> {
+fn check_file(path: &Path, strict: bool, out: &mut impl Write) -> io::Result<bool> {
     let checked = Config::load(path).and_then(|config| {
         let warnings = service::check(&config)?;
         Ok((config, warnings))
     });
     match checked {
+        Ok((config, warnings)) if strict && !warnings.is_empty() => {
+            print_errors(&config.refuse(warnings)).map(|()| false)
+        }
         Ok((config, warnings)) => print_ok(&config, &warnings, out).map(|()| true),
         Err(faults) => print_errors(&faults).map(|()| false),
     }
@@ -79,5 +83,5 @@ fn print_ok(config: &Config, warnings: &[Diagnostic], out: &mut impl Write) -> i
 }
 
 fn print_errors(faults: &Diagnostics) -> io::Result<()> {
-    writeln!(io::stderr().lock(), "{faults}")
+    output::stderr(&format!("{faults}\n"))
 }

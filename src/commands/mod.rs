@@ -12,12 +12,13 @@ mod log;
 mod manual;
 mod metrics;
 mod outbox;
+mod output;
 mod replay;
 mod report;
 mod serve;
 mod store_context;
 
-use std::io::{ErrorKind, Write as _};
+use std::io::ErrorKind;
 use std::process::ExitCode;
 
 pub use backtest::backtest;
@@ -56,7 +57,7 @@ fn exit(done: Result<bool, String>) -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(message) => {
-            eprintln!("switchhook: {message}");
+            write_stderr(&format!("switchhook: {message}\n"));
             ExitCode::FAILURE
         }
     }
@@ -75,13 +76,17 @@ fn exit_logged(log: Option<log::Log>, done: Result<bool, String>) -> ExitCode {
 
 /// Writes to standard output. A closed pipe (`outbox list | head`) is no error.
 fn write_stdout(text: &str) -> Result<(), String> {
-    let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match output::stdout(text) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             Err(format!("cannot write to standard output: {error}"))
         }
         Ok(()) | Err(_) => Ok(()),
     }
+}
+
+/// Writes to standard error. Nobody can be told if that fails.
+fn write_stderr(text: &str) {
+    drop(output::stderr(text));
 }
 
 fn counted(number: u64, one: &str, many: &str) -> String {

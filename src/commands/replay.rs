@@ -31,7 +31,7 @@ fn run(path: &Path, args: &Replay) -> Result<bool, String> {
                 same &= is_same;
             }
             Err(error) => {
-                eprintln!("switchhook: {error}");
+                super::write_stderr(&format!("switchhook: {error}\n"));
                 same = false;
             }
         }

@@ -1,6 +1,6 @@
 //! `switchhook report`.
 
-use std::io::{self, BufWriter, ErrorKind, Write as _};
+use std::io::{ErrorKind, LineWriter, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -8,8 +8,12 @@ use std::sync::Arc;
 use switchhook_service::report::{self, ReportError, ReportOptions};
 use switchhook_store::CallFilter;
 
+use super::output::Stdout;
 use super::store_context::StoreContext;
 use crate::cli::operator::Report;
+
+/// Bytes that are written at a time; whole lines, so that no character is torn.
+const PART: usize = 64 * 1024;
 
 /// Writes calls and kept answers to standard output.
 ///
@@ -22,6 +26,15 @@ pub fn report(path: &Path, args: &Report) -> ExitCode {
         context.store.close().await;
         written.map(|()| true)
     }))
+}
+
+/// Returns the output of the format: CSV is exact, unless a person sees it.
+fn output(args: &Report) -> Stdout {
+    let format: report::Format = args.format.into();
+    match format {
+        report::Format::Csv => Stdout::for_programs(),
+        report::Format::Json | report::Format::Table => Stdout::default(),
+    }
 }
 
 async fn write(context: &StoreContext, args: &Report) -> Result<(), String> {
@@ -37,11 +50,11 @@ async fn write(context: &StoreContext, args: &Report) -> Result<(), String> {
         raw: args.raw,
         ..ReportOptions::default()
     };
-    let mut out = BufWriter::new(io::stdout());
+    let mut out = LineWriter::with_capacity(PART, output(args));
     let written = report::write(&context.store, &options, &mut out).await;
     let flushed = written.and_then(|calls| Ok(out.flush().map(|()| calls)?));
     match flushed {
-        Ok(0) => eprintln!("no calls"),
+        Ok(0) => super::write_stderr("no calls\n"),
         Ok(_) => {}
         Err(ReportError::Output(error)) if error.kind() == ErrorKind::BrokenPipe => {}
         Err(error) => return Err(error.to_string()),

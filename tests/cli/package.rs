@@ -84,3 +84,50 @@ fn the_debian_package_has_what_its_script_makes_and_what_its_unit_starts() {
     let first = format!("switchhook ({version}-1) ");
     assert!(file("packaging/changelog").starts_with(&first), "{first}");
 }
+
+#[test]
+fn no_release_is_made_without_a_check_of_its_dependencies() {
+    use std::process::Command;
+    for script in ["packaging/build-deb", "packaging/build-image"] {
+        let text = file(script);
+        let lines: Vec<&str> = text.lines().collect();
+        let at = |start: &str| lines.iter().position(|line| line.starts_with(start));
+        let checked = at("packaging/check-dependencies").unwrap();
+        let built = at("cargo build").or_else(|| at("podman build")).unwrap();
+        assert!(checked < built, "{script}");
+        assert!(lines.contains(&"set -euo pipefail"), "{script}");
+    }
+    let ran = Command::new("/bin/bash")
+        .arg("packaging/check-dependencies")
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env_clear()
+        .env("PATH", "/usr/bin:/bin")
+        .output()
+        .unwrap();
+    let said = String::from_utf8(ran.stderr).unwrap();
+    assert!(!ran.status.success());
+    assert!(
+        said.starts_with("no release: cargo-deny is not installed"),
+        "{said}"
+    );
+}
+
+#[test]
+fn base_images_are_named_by_digest() {
+    let text = file("packaging/Containerfile");
+    let bases = text.lines().filter(|line| line.starts_with("FROM "));
+    let bases: Vec<&str> = bases.collect();
+    assert_eq!(bases.len(), 2);
+    for base in bases {
+        let digest = base.split_once('@').map(|(_, digest)| digest);
+        let is_named = |digest: &str| digest.starts_with("${") || digest.starts_with("sha256:");
+        assert!(digest.is_some_and(is_named), "{base}");
+    }
+    // A digest has no default: none is older than it says.
+    for name in ["RUST_DIGEST", "DEBIAN_DIGEST"] {
+        assert!(
+            text.lines().any(|line| line == format!("ARG {name}")),
+            "{name}"
+        );
+    }
+}

@@ -16,7 +16,7 @@ use crate::port8021::Port8021;
 use crate::receiver::Receiver;
 
 /// The token of the page.
-pub const TOKEN: &str = "horse-battery";
+pub const TOKEN: &str = "horse-battery-staple";
 
 /// The service, a switch, a webhook that answers calls, and one that takes documents.
 pub struct Fixture {
@@ -154,9 +154,19 @@ response.map = {{ customer_name = "$.customer.name" }}
         }
     }
 
-    /// Plays a call whose document is answered `410 Gone`, which pauses the webhook.
+    /// Plays a call whose document is answered `410 Gone`, which pauses the webhook. Returns when the
+    /// document waits again.
     pub async fn refused(&self, capture: &str) {
         self.play_refused(capture, 410).await;
+        let waiting = self.url("/outbox/replay?state=waiting");
+        let client = test_support::http::client();
+        loop {
+            let page = client.get(&waiting).send().await.unwrap();
+            if page.text().await.unwrap().contains("1 document") {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
     }
 
     async fn play_refused(&self, capture: &str, status: u16) {

@@ -10,7 +10,7 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::codec::{ContentType, Decoder, Event, Frame, Limits};
+use crate::codec::{ContentType, Decoder, Event, Frame, Limits, MemoryBudget};
 use crate::command::Command;
 use crate::error::Error;
 use crate::incoming::{Incoming, Notice, Ticket};
@@ -57,6 +57,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             unflushed: false,
             write_error: None,
         }
+    }
+
+    /// Counts the memory of unfinished frames against a budget that other connections share.
+    pub fn limit_memory(&mut self, budget: &MemoryBudget) {
+        self.decoder.limit_memory(budget);
+    }
+
+    /// Replaces the limits, for the next frame.
+    pub(crate) fn set_limits(&mut self, limits: Limits) {
+        self.decoder.set_limits(limits);
     }
 
     /// Queues a command.

@@ -32,7 +32,7 @@ mod uuid;
 
 pub use channel_state::{AnswerState, CallDirection, CallState, ChannelState};
 pub use client::{Channel, ChannelEvents, Client, ClientOptions, Events, Job, WhenFull};
-pub use codec::{ContentType, DecodeError, Decoder, Event, Format, Frame, Limits};
+pub use codec::{ContentType, DecodeError, Decoder, Event, Format, Frame, Limits, MemoryBudget};
 pub use command::{
     Command, CommandError, Digits, Endpoint, ExecuteOptions, LogLevel, Originate, Unicast,
 };
@@ -42,7 +42,7 @@ pub use error::{Error, Retry};
 pub use event_name::EventName;
 pub use hangup_cause::HangupCause;
 pub use incoming::{Incoming, Notice, Ticket};
-pub use open::{authenticate, open_inbound, open_outbound};
+pub use open::{accept_outbound, authenticate, open_inbound, open_outbound};
 pub use refusal::Refusal;
 pub use reply::Reply;
 pub use server::{Arrival, Call, Control, Mode, Server, ServerOptions};

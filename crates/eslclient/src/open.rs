@@ -16,6 +16,9 @@ use crate::error::Error;
 use crate::incoming::{Incoming, Notice};
 use crate::reply::Reply;
 
+/// The largest body before the channel's data: only a goodbye has one.
+const HANDSHAKE_BODY: usize = 1024;
+
 /// Opens an outbound socket, on which the switch connected to this program.
 ///
 /// Sends `connect` and returns the channel's data at that moment. A real switch replies within
@@ -34,7 +37,28 @@ pub async fn open_outbound<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut connection = Connection::new(stream, limits);
+    accept_outbound(Connection::new(stream, limits), limits, within).await
+}
+
+/// Opens an outbound socket on a fresh connection, such as one with
+/// [`Connection::limit_memory`].
+///
+/// Until the channel's data has come, a frame has at most 1 KiB of body: a peer is nobody yet.
+///
+/// # Errors
+/// The errors of [`open_outbound`].
+pub async fn accept_outbound<S>(
+    mut connection: Connection<S>,
+    limits: Limits,
+    within: Duration,
+) -> Result<(Connection<S>, Event), Error>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    connection.set_limits(Limits {
+        body_bytes: limits.body_bytes.min(HANDSHAKE_BODY),
+        ..limits
+    });
     connection.queue(&Command::connect());
     let reply = with_timeout(within, "the reply to connect", first_reply(&mut connection)).await?;
     if let Some(refusal) = reply.refusal() {
@@ -45,6 +69,7 @@ where
         .map_err(|_| Error::Handshake {
             expected: "the channel's data",
         })?;
+    connection.set_limits(limits);
     Ok((connection, channel))
 }
 

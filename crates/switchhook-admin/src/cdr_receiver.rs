@@ -18,8 +18,18 @@ use futures_util::future::BoxFuture;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-/// CDRs received at once; a further post gets 503 with `Retry-After`.
+use crate::attempts::AttemptLimiter;
+use crate::listener::Peer;
+
+/// CDRs of one switch received at once; a further post gets 503 with `Retry-After`.
 const MAX_POSTS: usize = 16;
+
+/// Returns the places for the posts of one switch.
+#[must_use]
+pub fn posts() -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(MAX_POSTS))
+}
+
 /// The time from a request to its response. mod_json_cdr blocks a thread for it.
 const DEADLINE: Duration = Duration::from_secs(10);
 
@@ -28,13 +38,18 @@ pub type BasicCredentials = (String, String);
 
 /// Stores CDRs. The service implements it.
 pub trait ReceiveCdr: Send + Sync {
-    /// Stores the CDR that the switch of this name posted.
-    fn receive(
+    /// Returns the places for the posts of the switch of this name.
+    ///
+    /// # Errors
+    /// No switch of this name may post, or the credentials are missing or wrong.
+    fn authorize(
         &self,
-        switch: String,
-        credentials: Option<BasicCredentials>,
-        record: Bytes,
-    ) -> BoxFuture<'_, Result<(), CdrRejection>>;
+        switch: &str,
+        credentials: Option<&BasicCredentials>,
+    ) -> Result<Arc<Semaphore>, CdrRejection>;
+
+    /// Stores the CDR that the switch of this name posted.
+    fn receive(&self, switch: String, record: Bytes) -> BoxFuture<'_, Result<(), CdrRejection>>;
 }
 
 /// Why a CDR is not stored.
@@ -54,16 +69,19 @@ pub enum CdrRejection {
 #[derive(Clone)]
 struct CdrReceiver {
     records: Arc<dyn ReceiveCdr>,
-    permits: Arc<Semaphore>,
+    attempts: Arc<AttemptLimiter>,
     bytes: usize,
 }
 
 /// Returns the route, for CDRs of at most `bytes`.
-pub(crate) fn router(records: Arc<dyn ReceiveCdr>, bytes: usize) -> Router {
-    let permits = Arc::new(Semaphore::new(MAX_POSTS));
+pub(crate) fn router(
+    records: Arc<dyn ReceiveCdr>,
+    bytes: usize,
+    attempts: Arc<AttemptLimiter>,
+) -> Router {
     let receiver = CdrReceiver {
         records,
-        permits,
+        attempts,
         bytes,
     };
     Router::new()
@@ -71,13 +89,31 @@ pub(crate) fn router(records: Arc<dyn ReceiveCdr>, bytes: usize) -> Router {
         .with_state(receiver)
 }
 
+/// Checks the head before it reads the body: strangers take no place from a switch.
 async fn receive(
     State(receiver): State<CdrReceiver>,
+    Peer(peer): Peer,
     Path(switch): Path<String>,
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    let Ok(_permit) = receiver.permits.try_acquire() else {
+    let credentials = basic_credentials(&headers);
+    if credentials.is_some()
+        && let Err(too_many) = receiver.attempts.admit(peer.ip()).await
+    {
+        return too_many.respond();
+    }
+    let authorized = receiver.records.authorize(&switch, credentials.as_ref());
+    let permits = match authorized {
+        Ok(permits) => permits,
+        Err(rejection) => {
+            if credentials.is_some() && rejection == CdrRejection::Unauthorized {
+                receiver.attempts.failed(peer.ip(), "cdr_password");
+            }
+            return reject(&rejection);
+        }
+    };
+    let Ok(_permit) = permits.try_acquire() else {
         return reject(&CdrRejection::Unavailable(format!(
             "{MAX_POSTS} CDRs are being stored already; post again later"
         )));
@@ -89,8 +125,7 @@ async fn receive(
                 "the body cannot be read: {error}; a CDR may have {limit} bytes (limits.frame_body_bytes)"
             ))
         })?;
-        let credentials = basic_credentials(&headers);
-        receiver.records.receive(switch, credentials, record).await
+        receiver.records.receive(switch, record).await
     };
     let late = || CdrRejection::Unavailable("the CDR was not stored in time; see /readyz".into());
     let stored = timeout(DEADLINE, stored).await;

@@ -8,15 +8,21 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
+
 use axum::extract::{Request, State};
 use axum::http::header::{AUTHORIZATION, HOST, HeaderName, HeaderValue, ORIGIN, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use metrics::counter;
 use sha2::{Digest as _, Sha256};
 use tracing::warn;
 
+use crate::attempts::AttemptLimiter;
+use crate::listener::Peer;
 use switchhook_core::log_throttle::LogThrottle;
+use switchhook_core::metric_names;
 use switchhook_core::secret::Secret;
 
 /// The rules for every request.
@@ -26,6 +32,9 @@ pub struct Guard {
     /// The token's hash: the time of a comparison reveals nothing of the token.
     token: Option<[u8; 32]>,
 }
+
+/// The rules in force; a reload replaces them.
+pub type SharedGuard = Arc<ArcSwap<Guard>>;
 
 /// Why a request is rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -52,6 +61,12 @@ impl Guard {
     pub fn new(hosts: Vec<String>, token: Option<&Secret>) -> Self {
         let token = token.map(|token| hash(token.reveal()));
         Self { hosts, token }
+    }
+
+    /// Returns whether a token is configured that allows changes.
+    #[must_use]
+    pub(crate) const fn allows_changes(&self) -> bool {
+        self.token.is_some()
     }
 
     /// Checks that `Host` names this service, and `Origin` that host.
@@ -121,27 +136,51 @@ fn hash(token: &str) -> [u8; 32] {
     Sha256::digest(token).into()
 }
 
+/// The rules, and the wrong tokens that were sent.
+#[derive(Clone)]
+pub(crate) struct TokenCheck {
+    pub(crate) guard: SharedGuard,
+    pub(crate) attempts: Arc<AttemptLimiter>,
+}
+
 /// The layer before the routes that may change something.
 pub(crate) async fn require_token(
-    State(guard): State<Arc<Guard>>,
+    State(check): State<TokenCheck>,
+    Peer(peer): Peer,
     request: Request,
     next: Next,
 ) -> Response {
-    match guard.check_token(request.method(), request.headers()) {
+    let is_attempt = !matches!(*request.method(), Method::GET | Method::HEAD)
+        && request.headers().contains_key(AUTHORIZATION);
+    if is_attempt && let Err(too_many) = check.attempts.admit(peer.ip()).await {
+        return too_many.respond();
+    }
+    let checked = check
+        .guard
+        .load()
+        .check_token(request.method(), request.headers());
+    match checked {
         Ok(()) => next.run(request).await,
-        Err(rejection) => rejection.into_response(),
+        Err(rejection) => {
+            if is_attempt && rejection == Rejection::Token {
+                check.attempts.failed(peer.ip(), "token");
+            }
+            rejection.into_response()
+        }
     }
 }
 
 /// The layer before every route. It also forbids other sites to frame the page.
 pub(crate) async fn require_own_host(
-    State(guard): State<Arc<Guard>>,
+    State(guard): State<SharedGuard>,
     request: Request,
     next: Next,
 ) -> Response {
-    let mut response = match guard.check_host(request.headers()) {
+    let checked = guard.load().check_host(request.headers());
+    let mut response = match checked {
         Ok(()) => next.run(request).await,
         Err(rejection) => {
+            counter!(metric_names::REJECTED_REQUESTS, "reason" => "host").increment(1);
             rejection.log(request.headers());
             rejection.into_response()
         }

@@ -9,49 +9,52 @@ use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::get;
+use metrics::counter;
 use tokio::net::TcpListener;
 
+use crate::attempts::AttemptLimiter;
 use crate::cdr_receiver::{self, ReceiveCdr};
-use crate::guard::{self, Guard};
+use crate::guard::{self, TokenCheck};
+use crate::listener::{self, HttpLimits};
 use crate::page::layout::{View, not_found};
 use crate::page::{self, replay, webhook_test};
 use crate::state::AdminState;
-use crate::{metrics, sse};
+use crate::{metrics as metrics_page, sse};
+use switchhook_core::metric_names;
 
 /// The endpoint that switches post CDRs to.
 pub struct CdrEndpoint {
-    /// Stores the CDRs.
-    pub records: Arc<dyn ReceiveCdr>,
+    /// Stores the CDRs; `None` if no switch may post.
+    pub records: Option<Arc<dyn ReceiveCdr>>,
     /// The largest CDR, in bytes.
     pub bytes: usize,
 }
 
 /// Serves until `state.stop` is cancelled.
-///
-/// # Errors
-/// Fails with the error of the listener's socket.
-pub async fn serve(
-    listener: TcpListener,
-    state: AdminState,
-    cdr: CdrEndpoint,
-    guard: Guard,
-) -> std::io::Result<()> {
-    let (stop, guard) = (state.stop.clone(), Arc::new(guard));
+pub async fn serve(listener: TcpListener, state: AdminState, cdr: CdrEndpoint, limits: HttpLimits) {
+    let (stop, guard) = (state.stop.clone(), Arc::clone(&state.guard));
+    let attempts = Arc::new(AttemptLimiter::default());
+    let check = TokenCheck {
+        guard: Arc::clone(&guard),
+        attempts: Arc::clone(&attempts),
+    };
+    let posts = cdr
+        .records
+        .map(|records| cdr_receiver::router(records, cdr.bytes, attempts));
     // CDR posts have a password of their own, so the token's layer does not cover them.
     let app = Router::new()
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(readyz))
-        .route("/metrics", get(metrics::respond))
+        .route("/metrics", get(metrics_page::respond))
         .merge(pages())
         .fallback(no_route)
         .layer(DefaultBodyLimit::max(webhook_test::FORM_BYTES))
         .with_state(state)
-        .layer(from_fn_with_state(Arc::clone(&guard), guard::require_token))
-        .merge(cdr_receiver::router(cdr.records, cdr.bytes))
+        .layer(from_fn_with_state(check, guard::require_token))
+        .merge(posts.unwrap_or_default())
         .layer(from_fn_with_state(guard, guard::require_own_host));
-    axum::serve(listener, app)
-        .with_graceful_shutdown(stop.cancelled_owned())
-        .await
+    let at_limit = || counter!(metric_names::LIMITS, "limit" => "http_connections").increment(1);
+    listener::serve(listener, app, limits, at_limit, stop).await;
 }
 
 fn pages() -> Router<AdminState> {

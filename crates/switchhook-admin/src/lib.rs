@@ -5,6 +5,7 @@
 
 #![warn(unreachable_pub)]
 
+mod attempts;
 mod call_entry;
 mod calls;
 pub mod cdr_receiver;
@@ -12,6 +13,7 @@ pub mod config_summary;
 mod format;
 mod guard;
 pub mod http;
+pub mod listener;
 pub mod live_calls;
 mod metrics;
 pub mod monitoring;
@@ -22,4 +24,4 @@ pub mod state;
 mod svg;
 pub mod webhook_tester;
 
-pub use guard::Guard;
+pub use guard::{Guard, SharedGuard};

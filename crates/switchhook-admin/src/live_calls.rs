@@ -162,21 +162,18 @@ impl LiveCalls {
         self.changed.subscribe()
     }
 
-    /// Lists a call as on hold until the guard is dropped. `texts`: Unique-ID, caller's number,
-    /// dialled number, webhook, account.
-    pub fn hold(&self, texts: [&str; 5], began: Instant, until: Instant) -> ActiveCallGuard<'_> {
-        let held = HeldCall::new(texts, began, until);
-        let key = {
-            let mut state = self.state();
-            state.next += 1;
-            let key = state.next;
-            state.on_hold.insert(key, held);
-            key
-        };
-        self.change();
-        ActiveCallGuard {
-            live_calls: self,
-            key,
+    /// Returns a call that can be listed as on hold. `texts`: Unique-ID, caller's number, dialled
+    /// number, webhook, account.
+    #[must_use]
+    pub fn unlisted(
+        self: &Arc<Self>,
+        texts: [&str; 5],
+        began: Instant,
+        until: Instant,
+    ) -> UnlistedCall {
+        UnlistedCall {
+            live_calls: Arc::clone(self),
+            held: HeldCall::new(texts, began, until),
         }
     }
 
@@ -275,14 +272,38 @@ fn sample(lookup: &LookupRecord) -> Option<LookupSample> {
     })
 }
 
+/// A call that is not listed yet: it is still to be confirmed.
+#[derive(Debug)]
+pub struct UnlistedCall {
+    live_calls: Arc<LiveCalls>,
+    held: HeldCall,
+}
+
+impl UnlistedCall {
+    /// Lists the call as on hold until the guard is dropped.
+    #[must_use]
+    pub fn list(self) -> ActiveCallGuard {
+        let Self { live_calls, held } = self;
+        let key = {
+            let mut state = live_calls.state();
+            state.next += 1;
+            let key = state.next;
+            state.on_hold.insert(key, held);
+            key
+        };
+        live_calls.change();
+        ActiveCallGuard { live_calls, key }
+    }
+}
+
 /// Keeps a call listed as on hold.
 #[derive(Debug)]
-pub struct ActiveCallGuard<'a> {
-    live_calls: &'a LiveCalls,
+pub struct ActiveCallGuard {
+    live_calls: Arc<LiveCalls>,
     key: u64,
 }
 
-impl Drop for ActiveCallGuard<'_> {
+impl Drop for ActiveCallGuard {
     fn drop(&mut self) {
         self.live_calls.state().on_hold.remove(&self.key);
         self.live_calls.change();
@@ -303,10 +324,11 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_call_is_listed_for_as_long_as_its_guard_lives() {
-        let live_calls = LiveCalls::default();
+        let live_calls = Arc::new(LiveCalls::default());
         let began = Instant::now();
         let texts = ["u-1", "919879072567", "7000", "lookup", "acme"];
-        let guard = live_calls.hold(texts, began, began + Duration::from_secs(10));
+        let until = began + Duration::from_secs(10);
+        let guard = live_calls.unlisted(texts, began, until).list();
         tokio::time::advance(Duration::from_secs(3)).await;
         let shown = live_calls.on_hold(9);
         let expected = CallOnHold {

@@ -1,7 +1,7 @@
 //! `/changes`: tells an open page to load itself again, as server-sent events.
 
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use axum::extract::State;
@@ -9,10 +9,11 @@ use axum::http::StatusCode;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::stream;
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use crate::listener::{KeyedPermit, Peer};
 use crate::state::AdminState;
 
 /// The shortest time between two events of a page.
@@ -24,12 +25,12 @@ const LONGEST: Duration = Duration::from_secs(5);
 struct PageStream {
     changed: watch::Receiver<u64>,
     stop: CancellationToken,
-    _permit: OwnedSemaphorePermit,
+    _permit: KeyedPermit<IpAddr>,
 }
 
 /// Responds with the stream of one page.
-pub(crate) async fn changes(State(state): State<AdminState>) -> Response {
-    let Ok(permit) = Arc::clone(&state.sse_permits).try_acquire_owned() else {
+pub(crate) async fn changes(State(state): State<AdminState>, Peer(peer): Peer) -> Response {
+    let Some(permit) = state.sse_permits.try_acquire(peer.ip()) else {
         let message = "too many pages are open; this one gets no updates\n";
         return (StatusCode::SERVICE_UNAVAILABLE, message).into_response();
     };

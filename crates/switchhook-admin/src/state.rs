@@ -3,11 +3,11 @@
 //! The service fills it once at its start. A handler changes nothing in it: what changes is
 //! behind the handles.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use serde::Serialize;
 use switchhook_core::zone::Zone;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use switchhook_core::mask::Mask;
@@ -16,11 +16,15 @@ use switchhook_store::Store;
 use switchhook_webhook::breakers::Breakers;
 
 use crate::config_summary::{ConfigSummaries, ConfigSummary};
+use crate::guard::SharedGuard;
+use crate::listener::KeyedPermits;
 use crate::live_calls::LiveCalls;
 use crate::webhook_tester::WebhookTester;
 
 /// Open pages that get updates; a further one is refused, and stays as it is until a reload.
 const MAX_STREAMS: usize = 64;
+/// Open pages of one address; behind a proxy all pages have one.
+const STREAMS_PER_ADDRESS: usize = 48;
 
 /// The state of one component that the service needs.
 #[derive(Debug, Clone, Serialize, PartialEq, Eq)]
@@ -54,12 +58,12 @@ pub struct AdminState {
     pub time_zone: Zone,
     /// How numbers are shown.
     pub mask: Mask,
-    /// Whether a token is configured that allows changes.
-    pub changes_allowed: bool,
+    /// The access rules.
+    pub guard: SharedGuard,
     /// Sends test requests to webhooks.
     pub webhook_tester: WebhookTester,
     /// Permits of the pages that get updates.
-    pub sse_permits: Arc<Semaphore>,
+    pub sse_permits: KeyedPermits<IpAddr>,
     /// Ends the streams of open pages when the service stops.
     pub stop: CancellationToken,
 }
@@ -68,6 +72,11 @@ impl AdminState {
     /// Returns the settings of a webhook, if the configuration has it.
     pub(crate) fn config_summary(&self, webhook: &str) -> Option<ConfigSummary> {
         self.config_summaries.load().get(webhook).cloned()
+    }
+
+    /// Returns whether a token is configured that allows changes.
+    pub(crate) fn changes_allowed(&self) -> bool {
+        self.guard.load().allows_changes()
     }
 
     /// Returns the state of all components now.
@@ -82,8 +91,8 @@ impl AdminState {
 
 /// Returns the permits of the pages that get updates.
 #[must_use]
-pub fn sse_permits() -> Arc<Semaphore> {
-    Arc::new(Semaphore::new(MAX_STREAMS))
+pub fn sse_permits() -> KeyedPermits<IpAddr> {
+    KeyedPermits::new(MAX_STREAMS, STREAMS_PER_ADDRESS)
 }
 
 /// The body of `/readyz`.

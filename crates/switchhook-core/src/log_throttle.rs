@@ -3,9 +3,10 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Lets a number of lines through each second and counts the others.
+/// Lets a number of lines through in each period and counts the others.
 pub struct LogThrottle {
-    per_second: u32,
+    lines: u32,
+    period: Duration,
     state: Mutex<State>,
 }
 
@@ -18,8 +19,18 @@ struct State {
 impl LogThrottle {
     /// Creates a throttle of `per_second` lines each second.
     pub const fn new(per_second: u32) -> Self {
+        Self::new_in(per_second, Duration::from_secs(1))
+    }
+
+    /// Creates a throttle of `lines` lines each minute.
+    pub const fn per_minute(lines: u32) -> Self {
+        Self::new_in(lines, Duration::from_secs(60))
+    }
+
+    const fn new_in(lines: u32, period: Duration) -> Self {
         Self {
-            per_second,
+            lines,
+            period,
             state: Mutex::new(State {
                 began: None,
                 logged: 0,
@@ -37,12 +48,12 @@ impl LogThrottle {
 
     fn admit(&self, now: Instant) -> Option<u64> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_new = |began: Instant| now.duration_since(began) >= Duration::from_secs(1);
+        let is_new = |began: Instant| now.duration_since(began) >= self.period;
         if state.began.is_none_or(is_new) {
             state.began = Some(now);
             state.logged = 0;
         }
-        if state.logged >= self.per_second {
+        if state.logged >= self.lines {
             state.left_out += 1;
             return None;
         }

@@ -32,8 +32,17 @@ pub const PROTOCOL_ERRORS: &str = "switchhook_protocol_errors_total";
 
 /// Connections from addresses that `listen.allow` does not list.
 pub const REJECTED_CONNECTIONS: &str = "switchhook_rejected_connections_total";
+/// HTTP requests that were refused, by `reason`: a wrong `token` or `cdr_password`, a `host` or
+/// origin that is not ours, `too_many` wrong attempts.
+pub const REJECTED_REQUESTS: &str = "switchhook_rejected_requests_total";
+
+/// The values of the `reason` label of [`REJECTED_REQUESTS`].
+pub(crate) const REJECTED_REQUEST_REASONS: [&str; 4] =
+    ["token", "cdr_password", "host", "too_many"];
+
 /// Calls that no switch confirmed, by `outcome`: `served` if a switch could not be queried,
-/// `refused` if no switch has the call.
+/// `refused` if no switch has the call, or not as the connection says, `overloaded` if too many
+/// calls wait for an answer.
 pub const UNCONFIRMED: &str = "switchhook_unconfirmed_calls_total";
 
 /// Requests for recordings that Switchhook serves, by `outcome`.
@@ -144,14 +153,17 @@ pub const INCOMPLETE: &str = "switchhook_incomplete_calls_total";
 pub const DOCUMENT_STATES: [&str; 3] = ["waiting", "leased", "dead"];
 
 /// The values of the `limit` label of [`LIMITS`].
-pub(crate) const LIMIT_NAMES: [&str; 8] = [
+pub(crate) const LIMIT_NAMES: [&str; 11] = [
     "calls_on_hold",
+    "confirmations",
     "connect_deadline",
     "connections",
     "drain_deadline",
     "frame_body_bytes",
     "frame_header_bytes",
     "frame_headers",
+    "frame_memory",
+    "http_connections",
     "store_queue",
 ];
 
@@ -187,12 +199,15 @@ pub fn start_at_zero<'a>(
     for outcome in SPAN_OUTCOMES {
         counter!(SPANS, "outcome" => outcome).absolute(0);
     }
-    for outcome in ["served", "refused"] {
+    for outcome in ["served", "refused", "overloaded"] {
         counter!(UNCONFIRMED, "outcome" => outcome).absolute(0);
     }
     counter!(INCOMPLETE).absolute(0);
     counter!(LOG_LINES_LEFT_OUT).absolute(0);
     counter!(REJECTED_CONNECTIONS).absolute(0);
+    for reason in REJECTED_REQUEST_REASONS {
+        counter!(REJECTED_REQUESTS, "reason" => reason).absolute(0);
+    }
     counter!(PROTOCOL_ERRORS).absolute(0);
     counter!(RESENT).absolute(0);
     gauge!(ON_HOLD).increment(0.0);
@@ -247,6 +262,20 @@ fn switch_at_zero(switch: &str) {
     }
 }
 
+/// Describes what is refused.
+fn describe_refusals() {
+    describe_counter!(
+        REJECTED_CONNECTIONS,
+        "Connections from addresses that are not allowed"
+    );
+    describe_counter!(REJECTED_REQUESTS, "HTTP requests refused, by reason");
+    describe_counter!(UNCONFIRMED, "Calls that no switch confirmed, by outcome");
+    describe_counter!(
+        PROTOCOL_ERRORS,
+        "Peers on the Event Socket port that broke its protocol"
+    );
+}
+
 fn describe_webhooks() {
     describe_counter!(LOOKUPS, "Webhook calls, by webhook and reason");
     describe_histogram!(
@@ -268,6 +297,7 @@ fn describe_webhooks() {
 }
 
 fn describe() {
+    describe_refusals();
     describe_webhooks();
     describe_counter!(CALLS, "Calls handed over, by ending");
     describe_gauge!(ON_HOLD, "Calls on hold now");
@@ -317,11 +347,6 @@ fn describe() {
         UNPUBLISHED,
         "Finished calls whose documents wait for recordings"
     );
-    describe_counter!(
-        REJECTED_CONNECTIONS,
-        "Connections from addresses that are not allowed"
-    );
-    describe_counter!(UNCONFIRMED, "Calls that no switch confirmed, by outcome");
     describe_counter!(LIMITS, "Limits hit");
     describe_switches();
 }
@@ -358,10 +383,6 @@ fn describe_switches() {
         "Legs completed from another source than their events"
     );
     describe_counter!(CDRS, "CDRs read or posted, by outcome");
-    describe_counter!(
-        PROTOCOL_ERRORS,
-        "Peers on the Event Socket port that broke its protocol"
-    );
 }
 
 #[cfg(test)]

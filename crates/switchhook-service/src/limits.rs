@@ -21,6 +21,7 @@ pub(crate) fn setting_for(error: &Error) -> Option<&'static str> {
         DecodeError::HeadTooLong { .. } => Some("frame_header_bytes"),
         DecodeError::TooManyHeaders { .. } => Some("frame_headers"),
         DecodeError::BodyTooLong { .. } => Some("frame_body_bytes"),
+        DecodeError::OutOfMemory { .. } => Some("frame_memory"),
         DecodeError::BadContentLength
         | DecodeError::TwoContentLengths
         | DecodeError::BadHeader

@@ -114,7 +114,7 @@ pub enum StoreError {
         webhook_id: String,
     },
     /// No document has this id.
-    #[error("no document {webhook_id}; `switchhook outbox list` shows the ids")]
+    #[error("no document {id}; `switchhook outbox list` shows the ids", id = .webhook_id.escape_debug())]
     NoSuchDocument {
         /// The `webhook-id`.
         webhook_id: String,

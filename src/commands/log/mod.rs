@@ -4,16 +4,21 @@
 
 mod queue;
 
+use std::fmt::{self, Debug, Write as _};
 use std::io::{self, IsTerminal as _, Write};
 use std::panic::{self, PanicHookInfo};
 use std::sync::Arc;
 use std::{backtrace, thread};
 
 use metrics::counter;
+use tracing::field::Field;
 use tracing::{Metadata, warn};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::field::MakeExt as _;
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::fmt::format::{Writer, debug_fn};
 
+use switchhook_core::printable::{self, OneLine};
 use switchhook_core::{clock, metric_names, timestamp};
 
 use queue::{LossReporter, Queue};
@@ -31,7 +36,7 @@ pub fn start(json: bool) -> Option<Log> {
     match Queue::start(io::stderr(), Arc::new(LossMetric)) {
         Ok(queue) => started(queue, json),
         Err(error) => {
-            eprintln!("switchhook: no logs: {error}");
+            super::write_stderr(&format!("switchhook: no logs: {error}\n"));
             None
         }
     }
@@ -42,14 +47,18 @@ fn started(queue: Queue, json: bool) -> Option<Log> {
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(io::stderr().is_terminal())
-        .with_writer(Lines(queue.clone()));
+        .with_writer(Lines {
+            queue: queue.clone(),
+            json,
+        });
     let started = if json {
         log.json().flatten_event(true).try_init()
     } else {
-        log.try_init()
+        log.fmt_fields(debug_fn(write_field).delimited(" "))
+            .try_init()
     };
     if let Err(error) = started {
-        eprintln!("switchhook: no logs: {error}");
+        super::write_stderr(&format!("switchhook: no logs: {error}\n"));
         return None;
     }
     let of_panics = queue.clone();
@@ -59,9 +68,22 @@ fn started(queue: Queue, json: bool) -> Option<Log> {
     Some(Log(queue))
 }
 
+/// Writes a field of the human format. Every value goes through here: what comes from outside forges
+/// no line and commands no terminal.
+fn write_field(writer: &mut Writer<'_>, field: &Field, value: &dyn Debug) -> fmt::Result {
+    match field.name() {
+        "message" => write!(OneLine(writer), "{value:?}"),
+        name => {
+            write!(writer, "{name}=")?;
+            write!(OneLine(writer), "{value:?}")
+        }
+    }
+}
+
 impl Log {
     /// Writes a line, whatever `RUST_LOG` is.
     pub fn write(&self, text: &str) {
+        let text = printable::lines(text);
         self.0.push_always(format!("{text}\n").as_bytes());
     }
 }
@@ -87,7 +109,7 @@ fn panic_text(info: &PanicHookInfo<'_>, json: bool) -> String {
         let line = serde_json::json!({"timestamp": at, "level": "ERROR", "message": text});
         text = line.to_string();
     }
-    text + "\n"
+    printable::lines(&text).into_owned() + "\n"
 }
 
 /// Counts lost lines in a metric and reports them in the log.
@@ -108,11 +130,15 @@ impl LossReporter for LossMetric {
 }
 
 /// Makes a writer for each line.
-struct Lines(Queue);
+struct Lines {
+    queue: Queue,
+    json: bool,
+}
 
 /// Writes one line to the queue.
 struct Line<'a> {
     queue: &'a Queue,
+    json: bool,
     always: bool,
 }
 
@@ -121,14 +147,16 @@ impl<'a> MakeWriter<'a> for Lines {
 
     fn make_writer(&'a self) -> Line<'a> {
         Line {
-            queue: &self.0,
+            queue: &self.queue,
+            json: self.json,
             always: false,
         }
     }
 
     fn make_writer_for(&'a self, of: &Metadata<'_>) -> Line<'a> {
         Line {
-            queue: &self.0,
+            queue: &self.queue,
+            json: self.json,
             always: of.target() == LOG_TARGET,
         }
     }
@@ -136,9 +164,13 @@ impl<'a> MakeWriter<'a> for Lines {
 
 impl Write for Line<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // JSON leaves direction marks as they are.
+        let marked = std::str::from_utf8(bytes).ok().filter(|_| self.json);
+        let shown = marked.map(printable::lines);
+        let bytes_shown = shown.as_ref().map_or(bytes, |text| text.as_bytes());
         if self.always {
-            self.queue.push_always(bytes);
-        } else if let Err(lost) = self.queue.push(bytes) {
+            self.queue.push_always(bytes_shown);
+        } else if let Err(lost) = self.queue.push(bytes_shown) {
             LossMetric.count(lost);
         }
         Ok(bytes.len())

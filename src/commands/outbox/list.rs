@@ -40,15 +40,15 @@ pub async fn list(context: &StoreContext, args: &List) -> Result<(), String> {
     if args.json {
         commands::write_stdout(&json(&rows)?)?;
     } else if rows.is_empty() {
-        eprintln!("no documents");
+        commands::write_stderr("no documents\n");
     } else {
         commands::write_stdout(&format!("{}\n", table(&rows)))?;
     }
     if more {
-        eprintln!(
-            "these are the oldest {}; there are more: see --limit",
+        commands::write_stderr(&format!(
+            "these are the oldest {}; there are more: see --limit\n",
             args.limit
-        );
+        ));
     }
     print_pauses(&rows, &pauses);
     Ok(())
@@ -109,7 +109,9 @@ fn print_pauses(rows: &[Row<'_>], pauses: &Pauses) {
     for (webhook, reason) in pauses {
         if rows.iter().any(|row| row.webhook == webhook) {
             let reason = printable(reason);
-            eprintln!("{webhook} is paused ({reason}); switchhook outbox resume {webhook}");
+            commands::write_stderr(&format!(
+                "{webhook} is paused ({reason}); switchhook outbox resume {webhook}\n"
+            ));
         }
     }
 }

@@ -28,7 +28,9 @@ pub async fn retry(context: &StoreContext, args: &Retry) -> Result<(), String> {
     }
     commands::write_stdout(&sentence(&replayed, args.rate))?;
     if replayed.documents < args.ids.len() as u64 {
-        eprintln!("the others are being sent right now, or do not match the options");
+        commands::write_stderr(
+            "the others are being sent right now, or do not match the options\n",
+        );
     }
     Ok(())
 }

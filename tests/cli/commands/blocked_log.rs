@@ -9,6 +9,7 @@
 use std::net::SocketAddr;
 
 use serde_json::Value;
+use tokio::task::JoinSet;
 
 use super::peer::{Channel, Peer};
 use super::secrets::webhook;
@@ -38,15 +39,20 @@ fn left_out(serving: &RunningService) -> u64 {
     number.unwrap().parse().unwrap()
 }
 
-/// Makes calls, each with a long line in the log, until lines are lost.
+/// Makes calls, many at once, until lines of the log are lost.
 async fn fill_log(serving: &RunningService) -> u64 {
     let before = left_out(serving);
-    let unknown = "x".repeat(50_000);
+    // A name is cut at this length.
+    let unknown = "x".repeat(128);
     loop {
-        assert_eq!(
-            line_of_a_call(serving.esl, &unknown).await.as_deref(),
-            Some("1")
-        );
+        let mut calls = JoinSet::new();
+        for _ in 0..64 {
+            let (esl, unknown) = (serving.esl, unknown.clone());
+            calls.spawn(async move { line_of_a_call(esl, &unknown).await });
+        }
+        for line in calls.join_all().await {
+            assert_eq!(line.as_deref(), Some("1"));
+        }
         let now = left_out(serving);
         if now > before {
             return now;

@@ -5,10 +5,12 @@ use test_support::peer;
 
 mod backtest;
 mod blocked_log;
+mod few_files;
 mod forget_backup;
 mod many_connections;
 mod outbox_commands;
 mod reports;
 mod secrets;
 mod support;
+mod terminal;
 mod with_serve;

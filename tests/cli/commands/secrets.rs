@@ -20,7 +20,7 @@ const TOKEN: &str = "s3crettokenofbearer";
 const CLIENT: &str = "s3cretoauthclientkey";
 const GIVEN: &str = "s3cretaccesstoken";
 const SWITCH: &str = "s3creteventsocketpw";
-const HTTP: &str = "s3crethttptoken";
+const HTTP: &str = "s3crethttptoken1";
 const ROTATED: &str = "s3cretafterrotation";
 const SIGNING: &str = "whsec_czNjcmV0c2lnbmluZ2tleXdpdGgyNGJ5dGVz";
 

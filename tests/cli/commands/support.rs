@@ -291,6 +291,17 @@ pub struct RunningService {
     seen: RefCell<String>,
 }
 
+/// Returns a field of a line of the log, in either format.
+fn field(line: &str, name: &str) -> String {
+    if line.starts_with('{') {
+        let line: Value = serde_json::from_str(line).unwrap();
+        return line[name].as_str().unwrap().to_owned();
+    }
+    let mut words = line.split_whitespace();
+    let value = words.find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
+    value.unwrap().to_owned()
+}
+
 impl RunningService {
     /// Starts it and waits until it listens.
     #[track_caller]
@@ -321,10 +332,9 @@ impl RunningService {
             esl: SocketAddr::from(([0; 4], 0)),
             seen: RefCell::default(),
         };
-        let line = serving.wait_for_log("\"message\":\"listening\"");
-        let line: Value = serde_json::from_str(&line).unwrap();
-        serving.http = line["http"].as_str().unwrap().to_owned();
-        serving.esl = line["esl"].as_str().unwrap().parse().unwrap();
+        let line = serving.wait_for_log("listening");
+        serving.http = field(&line, "http");
+        serving.esl = field(&line, "esl").parse().unwrap();
         serving
     }
 

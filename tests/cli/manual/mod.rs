@@ -12,6 +12,7 @@ mod examples;
 mod links;
 mod metrics;
 mod reasons;
+mod security;
 mod settings;
 mod words;
 

@@ -118,6 +118,22 @@ impl Channel {
     }
 }
 
+/// Returns the profile that `uuid_dump … json` shows of a peer's channel.
+pub fn dump(uuid: &str) -> String {
+    let start = RINGING.find("Event-Name: CHANNEL_DATA").unwrap();
+    let lines = RINGING[start..].lines().take_while(|line| !line.is_empty());
+    let headers = lines.filter_map(|line| line.split_once(": "));
+    let mut dump: serde_json::Map<String, serde_json::Value> = headers
+        .filter(|(name, _)| name.starts_with("Caller-"))
+        .map(|(name, value)| {
+            let value = percent_encoding::percent_decode_str(value).decode_utf8_lossy();
+            (name.to_owned(), value.into_owned().into())
+        })
+        .collect();
+    dump.insert("Unique-ID".into(), uuid.into());
+    serde_json::Value::from(dump).to_string()
+}
+
 /// Encodes a value as `switch_url_encode` does (FreeSWITCH `switch_utils.c`): what looks encoded
 /// stays unchanged.
 fn encoded(value: &str) -> String {

@@ -91,6 +91,14 @@ impl Port8021 {
         *self.shared.alive.lock().unwrap() = uuids.collect();
     }
 
+    /// Sets the live channels of scripted peers, which `uuid_dump` shows as the `connect` reply does.
+    pub fn has_peers(&self, uuids: &[&str]) {
+        self.alive(uuids);
+        for uuid in uuids {
+            self.dumps(uuid, &crate::peer::dump(uuid));
+        }
+    }
+
     /// Sets the live channels that `show channels` does not list. A real switch lists channels from
     /// a table that it writes a little later.
     pub fn unlisted(&self, uuids: &[&str]) {

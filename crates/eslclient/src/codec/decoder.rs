@@ -4,6 +4,7 @@ use super::content_type::ContentType;
 use super::error::DecodeError;
 use super::frame::Frame;
 use super::limits::Limits;
+use super::memory_budget::{MemoryBudget, MemoryShare};
 use super::span::{Span, position};
 use super::{plain, scan};
 
@@ -33,6 +34,7 @@ pub struct Decoder {
     start: usize,
     limits: Limits,
     head: Head,
+    memory: Option<Box<MemoryShare>>,
 }
 
 /// The state of the head that is being read. Positions count from the frame's start.
@@ -60,13 +62,20 @@ impl Decoder {
         Self {
             buffer: Vec::new(),
             start: 0,
-            limits: Limits {
-                header_bytes: limits.header_bytes.min(GIB),
-                body_bytes: limits.body_bytes.min(GIB),
-                ..limits
-            },
+            limits: within_positions(limits),
             head: Head::default(),
+            memory: None,
         }
+    }
+
+    /// Counts the memory of unfinished frames against a budget that other decoders share.
+    pub fn limit_memory(&mut self, budget: &MemoryBudget) {
+        self.memory = Some(Box::new(MemoryShare::new(budget)));
+    }
+
+    /// Replaces the limits, for the next frame.
+    pub(crate) fn set_limits(&mut self, limits: Limits) {
+        self.limits = within_positions(limits);
     }
 
     /// Returns the decoder's limits.
@@ -79,8 +88,34 @@ impl Decoder {
         self.compact();
         let missing = self.wanted().saturating_sub(self.buffer.len());
         // A peer can announce a body that it never sends: reserve at most 16 KiB ahead.
-        self.buffer.reserve(missing.min(16 * 1024).max(bytes.len()));
-        self.buffer.extend_from_slice(bytes);
+        let more = missing.min(16 * 1024).max(bytes.len());
+        if self.has_memory(self.buffer.len() + more) {
+            self.buffer.reserve(more);
+            self.buffer.extend_from_slice(bytes);
+        }
+    }
+
+    /// Counts the bytes that the buffer is to hold. Without room for them, every later frame is an
+    /// error.
+    fn has_memory(&mut self, bytes: usize) -> bool {
+        let Some(memory) = &mut self.memory else {
+            return true;
+        };
+        if memory.resize(bytes) {
+            return true;
+        }
+        let limit = memory.budget().bytes();
+        self.fail(DecodeError::OutOfMemory { limit });
+        false
+    }
+
+    fn fail(&mut self, error: DecodeError) {
+        self.buffer = Vec::new();
+        self.start = 0;
+        self.head.error = Some(Box::new(error));
+        if let Some(memory) = &mut self.memory {
+            memory.resize(0);
+        }
     }
 
     /// Returns the next whole frame, or `None` if more bytes are needed.
@@ -95,9 +130,7 @@ impl Decoder {
         match self.advance() {
             Ok(frame) => Ok(frame),
             Err(error) => {
-                self.buffer = Vec::new();
-                self.start = 0;
-                self.head.error = Some(Box::new(error.clone()));
+                self.fail(error.clone());
                 Err(error)
             }
         }
@@ -129,12 +162,11 @@ impl Decoder {
         }
         let Head { kind, reply, .. } = std::mem::take(&mut self.head);
         let kind = kind.unwrap_or(ContentType::Other);
-        Ok(Some(Frame::new(
-            self.take(total),
-            position(head),
-            kind,
-            reply,
-        )))
+        let frame = self.take(total);
+        if let Some(memory) = &mut self.memory {
+            memory.resize(self.buffer.len());
+        }
+        Ok(Some(Frame::new(frame, position(head), kind, reply)))
     }
 
     /// Takes a frame out of the buffer, without a copy if the buffer holds nothing else.
@@ -209,6 +241,15 @@ impl Decoder {
             return Err(DecodeError::HeadTooLong { limit });
         }
         Ok(())
+    }
+}
+
+/// Returns the limits that positions in a frame allow.
+fn within_positions(limits: Limits) -> Limits {
+    Limits {
+        header_bytes: limits.header_bytes.min(GIB),
+        body_bytes: limits.body_bytes.min(GIB),
+        ..limits
     }
 }
 

@@ -33,6 +33,14 @@ pub enum DecodeError {
         /// The limit, in bytes.
         limit: usize,
     },
+    /// The unfinished frames of all connections use their [`MemoryBudget`](crate::MemoryBudget).
+    #[error(
+        "the unfinished frames of all connections would use more than {limit} bytes: fewer peers may send large frames at once"
+    )]
+    OutOfMemory {
+        /// The budget, in bytes.
+        limit: usize,
+    },
     /// A Content-Length is not a number.
     #[error("the peer sent a Content-Length that is not a number: it does not speak Event Socket")]
     BadContentLength,
@@ -64,7 +72,10 @@ impl DecodeError {
     pub fn is_limit(&self) -> bool {
         matches!(
             self,
-            Self::HeadTooLong { .. } | Self::TooManyHeaders { .. } | Self::BodyTooLong { .. }
+            Self::HeadTooLong { .. }
+                | Self::TooManyHeaders { .. }
+                | Self::BodyTooLong { .. }
+                | Self::OutOfMemory { .. }
         )
     }
 }

@@ -4,6 +4,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use maud::{Markup, html};
 
+use super::address::address;
 use crate::call_entry::CallEntry;
 use crate::calls;
 use crate::state::AdminState;
@@ -167,7 +168,7 @@ fn evidence(state: &AdminState, lookup: &LookupRecord, reason: &str) -> Markup {
             @if let Some(timeout) = timeout { " Its timeout is " (format::seconds(timeout)) "." }
             @if !health.samples.is_empty() {
                 " Half of its last requests (" (health.samples.len()) ") took at most " (health.within(50)) "; "
-                a href={ "/calls?webhook=" (lookup.webhook) "&reason=" (reason) } {
+                a href=(address(&["calls"], &[("webhook", &lookup.webhook), ("reason", reason)])) {
                     (timeouts) (if timeouts == 1 { " timeout" } else { " timeouts" }) " in the last hour"
                 }
                 "."

@@ -5,6 +5,7 @@ use axum::response::Response;
 use maud::{Markup, html};
 use serde::Deserialize;
 
+use super::address::address;
 use crate::call_entry::CallEntry;
 use crate::calls::{self, CallQuery, PAGE};
 use crate::search::Search;
@@ -101,7 +102,7 @@ fn list(
         @if let ([only], None, Some(_)) = (calls, next, Search::parse(&params.text())) {
             p.found role="status" {
                 "One call found: "
-                a.button href={ "/calls/" (only.uuid) } autofocus { "Open it" }
+                a.button href=(address(&["calls", &only.uuid], &[])) autofocus { "Open it" }
             }
         }
         @if calls.is_empty() { (none_found(params)) }

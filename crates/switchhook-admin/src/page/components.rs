@@ -2,6 +2,7 @@
 
 use maud::{Markup, html};
 
+use super::address::address;
 use crate::call_entry::CallEntry;
 use crate::live_calls::CallOnHold;
 use crate::state::AdminState;
@@ -48,7 +49,7 @@ pub(crate) fn outcome(lookup: &LookupRecord) -> Markup {
 /// Makes caller and called number, as a link to the call.
 pub(crate) fn parties(uuid: &str, caller: &str, called: &str) -> Markup {
     html! {
-        a.parties href={ "/calls/" (uuid) } {
+        a.parties href=(address(&["calls", uuid], &[])) {
             (or_dash(caller)) span.arrow aria-label="to" { " → " } (or_dash(called))
         }
     }

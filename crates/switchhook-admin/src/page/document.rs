@@ -4,6 +4,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use maud::{Markup, html};
 
+use super::address::address;
 use crate::format;
 use crate::state::AdminState;
 use switchhook_core::clock;
@@ -68,7 +69,7 @@ fn body(
             div { dt { "Attempts" } dd { (row.attempts) } }
             div { dt { "Size" } dd { (format::bytes(row.body_bytes)) } }
             div { dt { "webhook-id" } dd.id { (row.webhook_id) } }
-            div { dt { "Call" } dd.id { a href={ "/calls/" (row.call_uuid) } { (row.call_uuid) } } }
+            div { dt { "Call" } dd.id { a href=(address(&["calls", &row.call_uuid], &[])) { (row.call_uuid) } } }
         }
         (replay::button(state, &row.webhook_id))
         (history(state, &document.attempts))

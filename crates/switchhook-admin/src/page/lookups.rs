@@ -2,6 +2,7 @@
 
 use maud::{Markup, html};
 
+use super::address::address;
 use crate::call_entry::CallEntry;
 use crate::state::AdminState;
 use crate::{format, svg};
@@ -49,8 +50,8 @@ fn heading(state: &AdminState, call: &CallEntry, lookup: &LookupRecord) -> Marku
             span.end.quiet {
                 (format::time_of_day(lookup.began_ms, state.time_zone)) ", held for " (format::duration(lookup.held_us)) ". "
                 @if state.config_summary(&lookup.webhook).is_some() {
-                    a href={ "/webhooks/" (lookup.webhook) "/try?call=" (call.uuid) } {
-                        @if state.changes_allowed { "Test with its values" } @else { "Test on the command line" }
+                    a href=(address(&["webhooks", &lookup.webhook, "try"], &[("call", &call.uuid)])) {
+                        @if state.changes_allowed() { "Test with its values" } @else { "Test on the command line" }
                     }
                 }
             }

@@ -3,6 +3,7 @@
 //! Text that came from a call is text here, never markup: the templates escape it. Views import
 //! the layout and the components; neither imports a view.
 
+pub(crate) mod address;
 pub(crate) mod assets;
 pub(crate) mod call;
 pub(crate) mod calls;

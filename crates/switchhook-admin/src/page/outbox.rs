@@ -5,6 +5,7 @@ use axum::response::Response;
 use maud::{Markup, html};
 use serde::Deserialize;
 
+use super::address::address;
 use crate::format;
 use crate::state::AdminState;
 use switchhook_core::clock;
@@ -99,7 +100,7 @@ fn summary(backlogs: &[EndpointBacklog]) -> Markup {
                     tbody {
                         @for backlog in backlogs {
                             tr {
-                                th scope="row" { a href={ "/outbox?webhook=" (backlog.endpoint) } { (backlog.endpoint) } }
+                                th scope="row" { a href=(address(&["outbox"], &[("webhook", &backlog.endpoint)])) { (backlog.endpoint) } }
                                 td.number { (backlog.waiting) }
                                 td.number { (backlog.leased) }
                                 td.number { (backlog.dead) }
@@ -138,7 +139,7 @@ fn filters(params: &OutboxParams, backlogs: &[EndpointBacklog]) -> Markup {
                 }
             }
             @if !params.webhook.is_empty() {
-                span { "of " b { (params.webhook) } " " a href={ "/outbox?state=" (params.state) } { "(of all)" } }
+                span { "of " b { (params.webhook) } " " a href=(address(&["outbox"], &[("state", &params.state)])) { "(of all)" } }
             }
         }
     }
@@ -237,7 +238,7 @@ pub(crate) fn rows(
                         time.clock title=(format::date_time(document.inserted_ms, state.time_zone)) {
                             (format::time_or_date(document.inserted_ms, now_ms, state.time_zone))
                         }
-                        a.parties href={ "/outbox/" (document.webhook_id) } { (numbers(document, known)) " to " (document.endpoint) }
+                        a.parties href=(address(&["outbox", &document.webhook_id], &[])) { (numbers(document, known)) " to " (document.endpoint) }
                         (components::document_state(document, paused))
                         span.end.quiet { (next(document, paused, now_ms)) }
                     }

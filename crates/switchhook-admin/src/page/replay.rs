@@ -14,6 +14,7 @@ use tracing::info;
 use switchhook_store::{DocumentFilter, StoreError};
 
 use crate::state::AdminState;
+use switchhook_core::shell;
 
 use super::components::NEEDS_TOKEN;
 use super::layout::View;
@@ -87,7 +88,7 @@ pub(crate) fn button(state: &AdminState, id: &str) -> Markup {
 
 /// Makes the form. The page's script sends it and adds the token, which no browser does by itself.
 fn form(state: &AdminState, selection: &ReplaySelection, name: &str) -> Markup {
-    if !state.changes_allowed {
+    if !state.changes_allowed() {
         return html! {
             p.replay {
                 button disabled aria-describedby="why" { (name) }
@@ -110,16 +111,16 @@ fn form(state: &AdminState, selection: &ReplaySelection, name: &str) -> Markup {
 }
 
 fn command(selection: &ReplaySelection) -> String {
-    let mut command = String::from("switchhook outbox retry");
+    let filter = &selection.filter;
     let options = [
-        ("", &selection.id),
-        ("--webhook ", &selection.filter.webhook),
-        ("--state ", &selection.filter.state),
+        ("", selection.id.as_str()),
+        ("--webhook", &filter.webhook),
+        ("--state", &filter.state),
     ];
-    for (option, value) in options.iter().filter(|(_, value)| !value.is_empty()) {
-        command = format!("{command} {option}{value}");
-    }
-    command
+    let given = options.into_iter().filter(|(_, value)| !value.is_empty());
+    let words = given.flat_map(|(option, value)| [option, value]);
+    let words = words.filter(|word| !word.is_empty());
+    shell::command(["switchhook", "outbox", "retry"].into_iter().chain(words))
 }
 
 /// Sends the documents again and responds with a sentence.
@@ -127,7 +128,7 @@ pub(crate) async fn send(
     State(state): State<AdminState>,
     Form(selection): Form<ReplaySelection>,
 ) -> Response {
-    if !state.changes_allowed {
+    if !state.changes_allowed() {
         let message = "nothing can be changed over HTTP; set [listen] http_token_env to allow it";
         return (StatusCode::FORBIDDEN, message).into_response();
     }

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use switchhook_core::shell;
 use switchhook_core::variables::FLOW_KEY;
 
 use crate::calls;
@@ -92,18 +93,9 @@ pub(crate) fn command(webhook: &str, filled: &TestForm) -> String {
     let pairs = pairs
         .into_iter()
         .map(|(name, value)| format!("{name}={value}"));
-    let options = pairs.map(|pair| format!(" --var {}", quoted(&pair)));
-    format!("switchhook call {webhook}{}", options.collect::<String>())
-}
-
-/// Quotes a text for a POSIX shell, unless it is a plain word.
-fn quoted(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "._-=+:/@".contains(c);
-    if text.chars().all(plain) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', "'\\''"))
-    }
+    let pairs: Vec<String> = pairs.collect();
+    let options = pairs.iter().flat_map(|pair| ["--var", pair]);
+    shell::command(["switchhook", "call", webhook].into_iter().chain(options))
 }
 
 #[cfg(test)]

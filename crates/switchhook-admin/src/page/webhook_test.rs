@@ -9,6 +9,7 @@ use axum::response::{Html, IntoResponse as _, Response};
 use maud::{Markup, html};
 use tracing::info;
 
+use super::address::address;
 use crate::format;
 use crate::state::AdminState;
 use crate::webhook_tester::{MAX_TESTS, TestResult};
@@ -46,7 +47,7 @@ pub(crate) async fn form_page(
 fn form(state: &AdminState, webhook: &str, filled: &TestForm) -> Markup {
     let command = command(webhook, filled);
     html! {
-        form.try method="post" action={ "/webhooks/" (webhook) "/try" } data-token {
+        form.try method="post" action=(address(&["webhooks", webhook, "try"], &[])) data-token {
             label for="caller" { "Caller's number" }
             input #caller name="caller" inputmode="tel" autocomplete="off" value=(filled.caller);
             label for="called" { "Number that was dialled" }
@@ -54,7 +55,7 @@ fn form(state: &AdminState, webhook: &str, filled: &TestForm) -> Markup {
             label for="variables" { "Channel variables, one a line" }
             textarea #variables name="variables" rows="5" spellcheck="false"
                 placeholder="flow.key.leadid=HFC123" { (filled.variables) }
-            @if state.changes_allowed {
+            @if state.changes_allowed() {
                 label for="token" { "Token" }
                 input #token type="password" autocomplete="off" required;
                 button { "Send the request" }
@@ -76,7 +77,7 @@ pub(crate) async fn send(
     Path(webhook): Path<String>,
     form: Result<Form<TestForm>, FormRejection>,
 ) -> Response {
-    if !state.changes_allowed {
+    if !state.changes_allowed() {
         let message = "nothing can be sent over HTTP; set [listen] http_token_env to allow it";
         return (StatusCode::FORBIDDEN, message).into_response();
     }

@@ -2,6 +2,7 @@
 
 use maud::{Markup, html};
 
+use super::address::address;
 use crate::config_summary::ConfigSummary;
 use crate::state::AdminState;
 use crate::{format, svg};
@@ -9,6 +10,7 @@ use switchhook_core::clock;
 use switchhook_core::metric_names;
 use switchhook_core::metrics_reader::MetricsReader;
 use switchhook_core::outcome::Reason;
+use switchhook_core::shell;
 use switchhook_store::EndpointBacklog;
 
 use super::components;
@@ -108,7 +110,7 @@ fn card(
                 (delivery_status(state, webhook, reader, backlog))
                 @if unused { span.quiet { "not asked since the start" } }
                 @if webhook.name != metric_names::UNKNOWN {
-                    a.end href={ "/webhooks/" (webhook.name) "/try" } aria-label={ "Try " (webhook.name) } { "Try it" }
+                    a.end href=(address(&["webhooks", &webhook.name, "try"], &[])) aria-label={ "Try " (webhook.name) } { "Try it" }
                 }
             }
             @if let Some(summary) = state.config_summary(&webhook.name) { (settings(&summary, webhook)) }
@@ -142,7 +144,7 @@ fn delivery_status(
     html! {
         @if let Some(paused) = backlog.and_then(|backlog| backlog.paused.as_ref()) {
             span.pill.bad { "deliveries paused" }
-            span { (paused) ". " code { "switchhook outbox resume " (webhook.name) } }
+            span { (paused) ". " code { (shell::command(["switchhook", "outbox", "resume", &webhook.name])) } }
         } @else if let Some(DeliveryBackoff { pause_s, until_ms }) = backoff {
             @let next = format::time_or_date(until_ms, now_ms, state.time_zone);
             @match pause_s {
@@ -210,7 +212,7 @@ fn reason_list(webhook: &str, reader: &MetricsReader<'_>) -> Markup {
                 @for (reason, count) in &counted {
                     li {
                         @let of = if webhook == metric_names::UNKNOWN { "" } else { webhook };
-                        a href={ "/calls?webhook=" (of) "&reason=" (reason) } { (reason) }
+                        a href=(address(&["calls"], &[("webhook", of), ("reason", reason)])) { (reason) }
                         (svg::bar(count / most, reason == Reason::SUCCESS))
                         span.number { (count) }
                     }
@@ -244,8 +246,8 @@ fn deliveries(
             @if counted.is_empty() && waiting + dead == 0 { p.empty { "None." } }
             ul.plain {
                 @for (outcome, count) in &counted { li { b { (count) } " attempts " (outcome) } }
-                @if waiting > 0 { li { a href={ "/outbox?webhook=" (webhook) "&state=waiting" } { (waiting) " waiting" } } }
-                @if dead > 0 { li { a href={ "/outbox?webhook=" (webhook) "&state=dead" } { (dead) " given up" } } }
+                @if waiting > 0 { li { a href=(address(&["outbox"], &[("webhook", webhook), ("state", "waiting")])) { (waiting) " waiting" } } }
+                @if dead > 0 { li { a href=(address(&["outbox"], &[("webhook", webhook), ("state", "dead")])) { (dead) " given up" } } }
             }
         }
     }

@@ -21,7 +21,7 @@ use tracing::warn;
 
 use crate::recorder::CallRecording;
 use eslclient::{Command, CommandError, Connection};
-use switchhook_admin::live_calls::ActiveCallGuard;
+use switchhook_admin::listener::Arrival;
 use switchhook_core::outcome::Outcome;
 use switchhook_core::session::{Action, CallPlan, Input, State};
 use switchhook_core::variables::Assignment;
@@ -29,6 +29,7 @@ use switchhook_core::variables::Assignment;
 use super::call_connection::CallConnection;
 use super::call_report::{CallReport, Ending};
 use super::channel::Channel;
+use super::confirm::{Asked, Unconfirmed};
 use super::decision::Decision;
 use super::fetched_call::FetchedCall;
 use super::on_hold::OnHoldGuard;
@@ -54,10 +55,11 @@ pub(crate) struct EndedCall<C> {
 pub(crate) async fn run<S: Stream>(
     call_control: &CallControl,
     stream: S,
+    arrival: Option<Arrival>,
     recording: Option<CallRecording>,
 ) -> Result<EndedCall<Connection<S>>, OpenError> {
     // Boxed, so that a waiting call does not keep the memory that opening it took.
-    let (mut call, task, _on_hold) = Box::pin(open(call_control, stream)).await?;
+    let (mut call, task, _on_hold) = Box::pin(open(call_control, stream, arrival)).await?;
     call.recording = recording;
     call.run(Input::Connected(task)).await;
     Ok(call.end())
@@ -74,22 +76,65 @@ type Opened<'a, S> = (CallTask<'a, Connection<S>>, CallPlan, OnHoldGuard<'a>);
 async fn open<S: Stream>(
     call_control: &CallControl,
     stream: S,
+    arrival: Option<Arrival>,
 ) -> Result<Opened<'_, S>, OpenError> {
     let began = Instant::now();
+    let peer = arrival.as_ref().map(Arrival::address);
     let tasks = call_control.tasks.load_full();
-    let mut opening = Opening::connect(call_control, stream).await?;
+    let mut opening = connect(call_control, stream, arrival).await?;
     let (on_hold, room) = OnHoldGuard::enter(call_control);
     let deadline = call_control.options.connect_deadline;
-    let decision = timeout(deadline, opening.decide(&tasks, room))
+    let mut decision = timeout(deadline, opening.decide(&tasks, room))
         .await
         .map_err(|_| OpenError::Timeout(deadline))??;
+    let unconfirmed = opening.claim(call_control, peer);
+    let (unconfirmed, is_refused) = confirm_failed(unconfirmed, &mut decision).await;
     let Opening {
         connection,
         channel,
         ..
     } = opening;
-    let (call, task) = CallTask::new(call_control, tasks, connection, channel, decision, began);
+    let (mut call, task) = CallTask::new(call_control, tasks, connection, channel, decision, began);
+    call.unconfirmed = unconfirmed;
+    call.is_refused = is_refused;
     Ok((call, task, on_hold))
+}
+
+/// Confirms a call that asks no webhook: of a stranger, not even that is kept. Other calls are
+/// confirmed when they ask.
+async fn confirm_failed(
+    unconfirmed: Option<Unconfirmed>,
+    decision: &mut Decision,
+) -> (Option<Box<Unconfirmed>>, bool) {
+    if decision.request.is_ok() {
+        return (unconfirmed.map(Box::new), false);
+    }
+    let refused = match unconfirmed {
+        Some(unconfirmed) => unconfirmed.confirm().await.err(),
+        None => None,
+    };
+    let is_refused = refused.is_some();
+    if let Some(refused) = refused {
+        decision.request = Err(refused);
+    }
+    (None, is_refused)
+}
+
+/// Reads the channel. Until it is read, the connection gives way when there is no place for others.
+async fn connect<S: Stream>(
+    call_control: &CallControl,
+    stream: S,
+    arrival: Option<Arrival>,
+) -> Result<Opening<S>, OpenError> {
+    let connect = Opening::connect(call_control, stream);
+    let Some(arrival) = arrival else {
+        return connect.await;
+    };
+    let _waiting = arrival.waiting();
+    tokio::select! {
+        opening = connect => opening,
+        () = arrival.evicted() => Err(OpenError::Evicted),
+    }
 }
 
 /// Holds a parked call over `connection` until it leaves.
@@ -124,10 +169,12 @@ struct CallTask<'a, C> {
     recording: Option<CallRecording>,
     /// What its spans need, if there is a trace collector.
     spans: Option<Box<CallSpans>>,
-    pending_outcome: Option<BoxFuture<'static, Outcome>>,
+    pending_outcome: Option<BoxFuture<'static, Asked>>,
     outcome: Option<Outcome>,
-    /// The entry in the list of live calls while the webhook is asked.
-    live_call: Option<ActiveCallGuard<'a>>,
+    /// What its connection claims, until a switch has confirmed it.
+    unconfirmed: Option<Box<Unconfirmed>>,
+    /// Whether its connection could not confirm that it has this call.
+    is_refused: bool,
     /// Whether something was started on the channel that must be broken off.
     music_started: bool,
     is_watched: bool,
@@ -170,7 +217,8 @@ impl<'a, C: CallConnection> CallTask<'a, C> {
             spans,
             pending_outcome: None,
             outcome,
-            live_call: None,
+            unconfirmed: None,
+            is_refused: false,
             music_started: false,
             is_watched: false,
             fetched_while_leaving: false,
@@ -309,6 +357,7 @@ impl<'a, C: CallConnection> CallTask<'a, C> {
             request_line: self.request_line,
             hold_time: self.left_at - self.began,
             spans: self.spans,
+            is_refused: self.is_refused,
         };
         EndedCall { report, fetched }
     }

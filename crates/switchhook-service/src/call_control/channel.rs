@@ -92,12 +92,12 @@ impl Channel {
 
     /// Reads a channel from headers. The variable `webhook_variable` names its webhook.
     pub fn of(headers: &dyn Headers, webhook_variable: &str, hand_over: HandOver) -> Option<Self> {
-        let text = |name| headers.get(name).map(Cow::into_owned).unwrap_or_default();
-        let variable = |name| headers.variable(name).map(Cow::into_owned);
+        let text = |name| headers.get(name).map(cut).unwrap_or_default();
+        let variable = |name| headers.variable(name).map(cut);
         Some(Self {
             uuid: headers
                 .get("Unique-ID")
-                .filter(|uuid| !uuid.is_empty())?
+                .filter(|uuid| is_unique_id(uuid))?
                 .into_owned(),
             webhook: variable(webhook_variable).unwrap_or_default(),
             flow: variable(tenants::FLOW),
@@ -111,7 +111,7 @@ impl Channel {
             way_out: task_number(headers, WAY_OUT),
             transfer: variable(TRANSFER_SOURCE)
                 .and_then(|source| transfer_id(&source).map(Into::into)),
-            json_keys: variable(JSON_KEYS),
+            json_keys: headers.variable(JSON_KEYS).map(Cow::into_owned),
             flow_variables: matches!(hand_over, HandOver::Parked(_))
                 .then(|| flow_variables(headers)),
             hand_over,
@@ -178,6 +178,26 @@ impl Channel {
     /// Returns whether this value of [`WAY_OUT`] is the number that the hook of this hand-over set.
     pub(crate) fn is_own_way_out(&self, value: Option<&str>) -> bool {
         self.way_out.is_some() && value.and_then(parse_task) == self.way_out
+    }
+}
+
+/// The longest name or number that is kept, in characters.
+const LONGEST: usize = 128;
+/// The longest Unique-ID, in bytes.
+const LONGEST_UNIQUE_ID: usize = 128;
+
+/// Returns whether a text can be a channel's Unique-ID. The dialplan may choose it
+/// (`origination_uuid`).
+fn is_unique_id(text: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_.:@-".contains(&byte);
+    (1..=LONGEST_UNIQUE_ID).contains(&text.len()) && text.bytes().all(allowed)
+}
+
+/// Returns a name or number for the log and the store, cut to its limit.
+fn cut(text: Cow<'_, str>) -> String {
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => text[..end].to_owned(),
+        None => text.into_owned(),
     }
 }
 

@@ -13,16 +13,25 @@ use switchhook_core::metric_names;
 
 use super::opening::OpenError;
 
-static LOG_LIMIT: LogThrottle = LogThrottle::new(20);
+static LOG_LIMIT: LogThrottle = LogThrottle::per_minute(20);
+/// For what lasts as long as its cause.
+static STATE_LIMIT: LogThrottle = LogThrottle::per_minute(1);
 
 /// Reports that the limit of connections is reached.
 pub(super) fn at_limit() {
     limits::record_hit("connections");
-    LOG_LIMIT.log(|left_out| {
+    STATE_LIMIT.log(|left_out| {
         warn!(
             left_out,
-            "every connection is taken; the next waits ([limits] connections)"
+            "every connection is taken; the next waits, and those that do not say which call they are for give way ([limits] connections)"
         );
+    });
+}
+
+/// Reports a connection that cannot be accepted. Most likely no file descriptor is left.
+pub(super) fn cannot_accept(error: &std::io::Error) {
+    STATE_LIMIT.log(|left_out| {
+        warn!(%error, left_out, "cannot accept a call; trying again");
     });
 }
 

@@ -55,6 +55,7 @@ use switchhook_webhook::{Client, Prepared};
 
 pub use answerer::{Answer, AnswerSource, Answerer, InvalidVariableName, Question, TaskRequest};
 pub use call_report::{CallReport, Ending};
+use confirm::Confirmer;
 pub use hold::{BeforeAnswer, Hold, HoldMusic};
 
 /// Limits, deadlines and shared services of all calls.
@@ -75,6 +76,8 @@ pub struct CallControlOptions {
     pub watch_after: Duration,
     /// Limits on what the peer sends.
     pub frames: eslclient::Limits,
+    /// The memory of what all peers have sent of unfinished messages.
+    pub frame_memory: eslclient::MemoryBudget,
     /// The list of calls on hold and of recent calls.
     pub live_calls: Arc<LiveCalls>,
     /// The webhooks' circuit breakers.
@@ -99,6 +102,7 @@ impl Default for CallControlOptions {
             music_after: Duration::from_millis(100),
             watch_after: Duration::from_millis(20),
             frames: eslclient::Limits::default(),
+            frame_memory: eslclient::MemoryBudget::new(64 * 1024 * 1024),
             live_calls: Arc::default(),
             breakers: Arc::default(),
             mask: Mask::default(),
@@ -184,7 +188,7 @@ pub struct CallControl {
     options: CallControlOptions,
     tasks: ArcSwap<WebhookTasks>,
     persistence: Arc<dyn CallPersistence>,
-    verifier: Option<Arc<CallVerifier>>,
+    confirmer: Option<Arc<Confirmer>>,
     on_hold: AtomicUsize,
     release_all: CancellationToken,
 }
@@ -201,7 +205,7 @@ impl CallControl {
             options,
             tasks: ArcSwap::from_pointee(tasks),
             persistence,
-            verifier: None,
+            confirmer: None,
             on_hold: AtomicUsize::new(0),
             release_all: CancellationToken::new(),
         }
@@ -209,8 +213,8 @@ impl CallControl {
 
     /// Verifies each socket's call with a switch before its webhook is asked.
     #[must_use]
-    pub(crate) fn with_verifier(mut self, verifier: Option<Arc<CallVerifier>>) -> Self {
-        self.verifier = verifier;
+    pub(crate) fn with_verifier(mut self, verifier: Option<CallVerifier>) -> Self {
+        self.confirmer = verifier.map(|verifier| Arc::new(Confirmer::new(verifier)));
         self
     }
 

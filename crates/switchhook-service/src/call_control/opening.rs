@@ -1,15 +1,20 @@
 //! The start of a call on a socket: reads the channel and renders the webhook's request.
 
+use std::borrow::Cow;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use switchhook_core::zone::Zone;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use crate::follow::CallClaim;
 use crate::limits;
 use eslclient::{self, Command, Connection, Incoming};
+use switchhook_core::headers::Headers as _;
 use switchhook_core::outcome::Failure;
 
 use super::channel::{Channel, ConnectReply};
+use super::confirm::Unconfirmed;
 use super::decision::{self, Decision};
 use super::{CallControl, TaskRequest, WebhookTask, WebhookTasks};
 
@@ -27,6 +32,11 @@ pub(crate) enum OpenError {
     /// The switch did not answer the requests for channel variables.
     #[error("the switch did not send the channel's variables within {0:?}")]
     Timeout(Duration),
+    /// The peer had not said which call it is for when another connection needed its place.
+    #[error(
+        "the peer did not say which call it is for, and its place was needed ([limits] connections)"
+    )]
+    Evicted,
     /// The connection ended while the channel was read.
     #[error("the connection ended before the call could be held")]
     Ended,
@@ -38,7 +48,7 @@ impl OpenError {
         match self {
             Self::Protocol(error) => limits::setting_for(error),
             Self::Timeout(_) => Some("connect_deadline"),
-            Self::NoChannel | Self::Ended => None,
+            Self::NoChannel | Self::Evicted | Self::Ended => None,
         }
     }
 }
@@ -57,8 +67,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Opening<S> {
     /// The peer is not FreeSWITCH, sends nothing in time, or names no channel.
     pub(super) async fn connect(call_control: &CallControl, stream: S) -> Result<Self, OpenError> {
         let options = &call_control.options;
+        let mut connection = Connection::new(stream, options.frames);
+        connection.limit_memory(&options.frame_memory);
+        let within = options.connect_deadline;
         let (connection, event) =
-            eslclient::open_outbound(stream, options.frames, options.connect_deadline).await?;
+            eslclient::accept_outbound(connection, options.frames, within).await?;
         let reply = ConnectReply::new(event);
         let channel = Channel::read(&reply).ok_or(OpenError::NoChannel)?;
         Ok(Self {
@@ -66,6 +79,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Opening<S> {
             channel,
             reply,
         })
+    }
+
+    /// Returns what the connection says about its call, if that has to be confirmed.
+    pub(super) fn claim(
+        &self,
+        call_control: &CallControl,
+        peer: Option<IpAddr>,
+    ) -> Option<Unconfirmed> {
+        let confirmer = call_control.confirmer.clone()?;
+        let headers = self.reply.raw_headers();
+        let text = |name| headers.get(name).map(Cow::into_owned).unwrap_or_default();
+        let claim = CallClaim {
+            uuid: self.channel.uuid.clone(),
+            caller: text("Caller-Caller-ID-Number"),
+            destination: text("Caller-Destination-Number"),
+            context: text("Caller-Context"),
+            peer,
+        };
+        Some(Unconfirmed { confirmer, claim })
     }
 
     /// Finds the webhook and renders its request. Without `room`, nothing is asked.

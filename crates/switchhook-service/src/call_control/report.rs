@@ -19,8 +19,11 @@ use super::channel::Channel;
 use super::span_export;
 
 impl CallReport {
-    /// Logs, counts and lists the call, once.
+    /// Logs, counts and lists the call, once. A connection that could not confirm its call is none.
     pub fn publish(mut self, options: &CallControlOptions) {
+        if self.is_refused {
+            return;
+        }
         counter!(metric_names::CALLS, "ending" => self.ending.as_str()).increment(1);
         if let Some(outcome) = &self.outcome {
             self.count(outcome);

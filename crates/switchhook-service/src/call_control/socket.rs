@@ -6,13 +6,13 @@ use std::sync::Arc;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::{info, warn};
+use tracing::info;
 
 use crate::recorder::{RecordedEvent as End, RecordedStream};
 use eslclient::Connection;
+use switchhook_admin::listener::{Arrival, ConnectionSlots};
 
 use super::call_report::CallReport;
 use super::call_task::{EndedCall, Stream};
@@ -26,14 +26,15 @@ impl CallControl {
     /// next call, and returns when the last call has left.
     pub async fn serve(self: Arc<Self>, listener: TcpListener, stop: CancellationToken) {
         let calls = TaskTracker::new();
-        let slots = Arc::new(Semaphore::new(self.options.connections));
+        let slots = ConnectionSlots::new(self.options.connections);
         tokio::select! {
             () = stop.cancelled() => {}
             () = self.accept(&listener, &calls, &slots) => {}
         }
         graceful_listener::close(listener, |stream, peer| {
             if self.allows(peer) {
-                self.spawn(&calls, stream, peer, None);
+                let arrival = slots.arrival(peer.ip().to_canonical());
+                self.spawn(&calls, (stream, peer), arrival, None);
             }
         })
         .await;
@@ -49,19 +50,16 @@ impl CallControl {
         self: &Arc<Self>,
         listener: &TcpListener,
         calls: &TaskTracker,
-        slots: &Arc<Semaphore>,
+        slots: &ConnectionSlots,
     ) {
         loop {
-            if slots.available_permits() == 0 {
-                connection_log::at_limit();
-            }
-            // The semaphore is never closed.
-            let Ok(slot) = Arc::clone(slots).acquire_owned().await else {
-                return;
-            };
+            let slot = slots.acquire(connection_log::at_limit).await;
             match listener.accept().await {
                 Ok((_, peer)) if !self.allows(peer) => connection_log::rejected(peer),
-                Ok((stream, peer)) => self.spawn(calls, stream, peer, Some(slot)),
+                Ok((stream, peer)) => {
+                    let arrival = slots.arrival(peer.ip().to_canonical());
+                    self.spawn(calls, (stream, peer), arrival, Some(slot));
+                }
                 Err(error) => self.accept_failed(&error).await,
             }
         }
@@ -77,21 +75,21 @@ impl CallControl {
     /// Waits before the next attempt. Most likely no file descriptor is left; calls that end free
     /// some.
     async fn accept_failed(&self, error: &std::io::Error) {
-        warn!(%error, "cannot accept a call; trying again");
+        connection_log::cannot_accept(error);
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
 
     fn spawn(
         self: &Arc<Self>,
         calls: &TaskTracker,
-        stream: TcpStream,
-        peer: SocketAddr,
+        (stream, peer): (TcpStream, SocketAddr),
+        arrival: Arrival,
         slot: Option<tokio::sync::OwnedSemaphorePermit>,
     ) {
         let call_control = Arc::clone(self);
         calls.spawn(async move {
             // A fetched call may be parked elsewhere for hours; a stop does not wait for it.
-            if let Some(rest) = call_control.take(stream, peer).await {
+            if let Some(rest) = call_control.take(stream, peer, arrival).await {
                 tokio::spawn(async move {
                     rest.await;
                     drop(slot);
@@ -101,16 +99,23 @@ impl CallControl {
     }
 
     /// Holds a call until it leaves. Returns what is to be done afterwards, if somebody else has it.
-    async fn take(&self, stream: TcpStream, peer: SocketAddr) -> Option<BoxFuture<'static, ()>> {
+    async fn take(
+        &self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        arrival: Arrival,
+    ) -> Option<BoxFuture<'static, ()>> {
         // Commands are small, and their replies are waited for.
         if let Err(error) = stream.set_nodelay(true) {
             connection_log::not_a_call(peer, &eslclient::Error::from(error).into());
             return None;
         }
         let result = match RecordingSession::begin(self) {
-            None => call_task::run(self, stream, None).await.map(split),
+            None => call_task::run(self, stream, Some(arrival), None)
+                .await
+                .map(split),
             // Boxed: the future of a call that is not recorded has no room for it.
-            Some(session) => Box::pin(self.recorded(stream, session)).await,
+            Some(session) => Box::pin(self.recorded(stream, arrival, session)).await,
         };
         match result {
             Ok((report, rest)) => {
@@ -127,11 +132,12 @@ impl CallControl {
     async fn recorded(
         &self,
         stream: TcpStream,
+        arrival: Arrival,
         session: RecordingSession,
     ) -> Result<Ended, OpenError> {
         let recording = session.recording.clone();
         let stream = RecordedStream::new(stream, recording.clone());
-        let (report, rest) = call_task::run(self, stream, Some(recording))
+        let (report, rest) = call_task::run(self, stream, Some(arrival), Some(recording))
             .await
             .map(split)?;
         session.end(self, &report);
@@ -144,7 +150,7 @@ impl CallControl {
     /// # Errors
     /// Why it is not a call, in one sentence.
     pub async fn play(&self, stream: impl Stream) -> Result<End, String> {
-        let result = call_task::run(self, stream, None).await;
+        let result = call_task::run(self, stream, None, None).await;
         let ended = result.map_err(|error| error.to_string())?;
         Ok(ended.report.end())
     }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use switchhook_core::printable;
+
 /// One fault or warning.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
@@ -38,7 +40,7 @@ impl Diagnostic {
             text.push_str(": ");
         }
         text.push_str(&format!("{}; {}", self.what, self.help));
-        text
+        printable::one_line(&text).into_owned()
     }
 }
 

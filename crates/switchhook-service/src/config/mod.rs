@@ -17,6 +17,7 @@ mod recordings;
 mod response;
 mod retry;
 mod schema;
+mod secret_sources;
 mod secrets;
 mod section;
 mod sections;
@@ -32,7 +33,7 @@ mod variables;
 mod webhook;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use toml_edit::{Document, TomlError};
 
@@ -45,6 +46,7 @@ use lines::Lines;
 use read_context::{ReadContext, ReadReport};
 pub use recordings::{Recordings, ServeOptions};
 pub use schema::schema;
+use secret_sources::SecretSources;
 use section::Section;
 pub use settings::{
     Account, Credentials, DEFAULT_FLOW, DurationUnit, Egress, Flow, LegChoice, Limits, Listen,
@@ -102,6 +104,7 @@ pub struct Config {
 struct SourceFile {
     origin: String,
     lines: Lines,
+    secrets: SecretSources,
     /// Each webhook's part of the file, as a configuration of its own.
     webhook_excerpts: BTreeMap<String, String>,
 }
@@ -235,6 +238,15 @@ impl Config {
             .map_or("", String::as_str)
     }
 
+    /// Returns the key and the file of each secret: files of their own, and this file if a secret is
+    /// in it.
+    pub(crate) fn secret_files(&self) -> Vec<(String, PathBuf)> {
+        let SecretSources { files, in_place } = &self.source.secrets;
+        let own = in_place.iter();
+        let own = own.map(|key| (key.clone(), PathBuf::from(&self.source.origin)));
+        files.iter().cloned().chain(own).collect()
+    }
+
     /// Returns the file's name as messages show it.
     #[must_use]
     pub fn origin(&self) -> &str {
@@ -257,6 +269,7 @@ fn read(text: &str, origin: &str, environment: &dyn Environment) -> (Config, Rea
     config.source = SourceFile {
         origin: origin.to_owned(),
         lines,
+        secrets: SecretSources::of(&document),
         webhook_excerpts: per_webhook::excerpts(document, &config),
     };
     (config, report)

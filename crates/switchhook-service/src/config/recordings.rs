@@ -7,7 +7,7 @@ use toml_edit::Value;
 use url::Url;
 
 use super::folder::{DAY, folders};
-use super::secrets::secret;
+use super::secrets::{refuse_short, secret};
 use super::section::Section;
 use super::sections::socket_address;
 use super::upload::upload;
@@ -63,9 +63,6 @@ pub struct ServeOptions {
     pub expires: Duration,
 }
 
-/// Shortest secret: a shorter one can be guessed.
-const SECRET_LEAST: usize = 16;
-
 pub(super) fn recordings(mut section: Section<'_>) -> Recordings {
     section.at_most_one(&["public_url", "serve", "upload"]);
     let default = Recordings::default();
@@ -93,15 +90,7 @@ fn serve(mut section: Section<'_>) -> Option<ServeOptions> {
         listen: section.get_or("listen", listen, socket_address),
         expires: section.get_or("expires", 30 * DAY, duration(minute..=3650 * DAY)),
     };
-    let length = serve.secret.reveal().len();
-    if (1..SECRET_LEAST).contains(&length) {
-        let what = format!("has {length} characters, fewer than the minimum of {SECRET_LEAST}");
-        let given = keys.iter().find(|key| section.has(key)).unwrap_or(&keys[0]);
-        section.fault(
-            given,
-            Problem::new(what, "make one with `openssl rand -base64 32`"),
-        );
-    }
+    refuse_short(&mut section, &keys, &serve.secret);
     Some(serve)
 }
 

@@ -35,6 +35,22 @@ pub(super) fn optional_secret(
     read_secret(section, keys)
 }
 
+/// Shortest secret that opens something over HTTP: a shorter one can be guessed.
+const LEAST: usize = 16;
+
+/// Reports a secret, read from one of these keys, that is short enough to be guessed.
+pub(super) fn refuse_short(section: &mut Section<'_>, keys: &[&'static str; 3], secret: &Secret) {
+    let length = secret.reveal().len();
+    if (1..LEAST).contains(&length) {
+        let what = format!("has {length} characters, fewer than the minimum of {LEAST}");
+        let given = keys.iter().find(|key| section.has(key)).unwrap_or(&keys[0]);
+        section.fault(
+            given,
+            Problem::new(what, "make one with `openssl rand -base64 32`"),
+        );
+    }
+}
+
 /// Reads a secret that a command may need when it needs no other. It comes from the environment
 /// that `of` returns ([`Environment::for_store`], [`Environment::for_upload_target`]), or else from
 /// the usual one.

@@ -11,7 +11,7 @@ use url::Url;
 
 use switchhook_core::zone::{self, Zone};
 
-use super::secrets::{PASSWORD, optional_secret, secret};
+use super::secrets::{PASSWORD, optional_secret, refuse_short, secret};
 use super::section::Section;
 use super::settings::{
     Account, Credentials, DurationUnit, Egress, Flow, LegChoice, Limits, Listen, Privacy, Switch,
@@ -22,6 +22,7 @@ use super::value::{
 };
 
 use crate::recorder;
+use switchhook_core::secret::Secret;
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
@@ -40,11 +41,17 @@ pub(super) fn listen(mut section: Section<'_>) -> Listen {
         confirm_calls: section.get_or("confirm_calls", default.confirm_calls, boolean),
         http: section.get_or("http", default.http, socket_address),
         http_hosts: section.get_or("http_hosts", Vec::new(), list(host_name)),
-        http_token: optional_secret(&mut section, &HTTP_TOKEN),
+        http_token: http_token(&mut section),
     }
 }
 
 const HTTP_TOKEN: [&str; 3] = ["http_token", "http_token_env", "http_token_file"];
+
+fn http_token(section: &mut Section<'_>) -> Option<Secret> {
+    let token = optional_secret(section, &HTTP_TOKEN)?;
+    refuse_short(section, &HTTP_TOKEN, &token);
+    Some(token)
+}
 
 /// Parses a host name as a browser sends it, without its port.
 fn host_name(value: &Value) -> Parsed<String> {
@@ -103,6 +110,11 @@ pub(super) fn limits(mut section: Section<'_>) -> Limits {
             number(1..=1_000_000),
         ),
         connections: section.get_or("connections", default.connections, number(1..=1_100_000)),
+        http_connections: section.get_or(
+            "http_connections",
+            default.http_connections,
+            number(8..=100_000),
+        ),
         frame_header_bytes: section.get_or(
             "frame_header_bytes",
             default.frame_header_bytes,
@@ -113,6 +125,11 @@ pub(super) fn limits(mut section: Section<'_>) -> Limits {
             "frame_body_bytes",
             default.frame_body_bytes,
             byte_size(64 * KIB..=256 * MIB),
+        ),
+        frame_memory: section.get_or(
+            "frame_memory",
+            default.frame_memory,
+            byte_size(MIB..=4096 * MIB),
         ),
         connect_deadline: section.get_or(
             "connect_deadline",
@@ -234,6 +251,7 @@ pub(super) fn egress(mut section: Section<'_>) -> Egress {
     Egress {
         allow_plain_http: plain,
         allow_addresses: section.get_or("allow_addresses", Vec::new(), list(addresses)),
+        secret_params: section.get_or("secret_params", Vec::new(), list(non_empty)),
         proxy,
         proxy_auth,
         hosts: hosts(&mut section),

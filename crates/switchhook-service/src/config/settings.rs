@@ -97,12 +97,16 @@ pub struct Limits {
     /// Connections at `listen.esl`, including those above `calls_on_hold`. At the limit, no
     /// connection is accepted until one closes.
     pub connections: usize,
+    /// Connections at each port that speaks HTTP: the operator's page, and recordings.
+    pub http_connections: usize,
     /// Bytes of the header block of one frame from the switch.
     pub frame_header_bytes: usize,
     /// Header lines of one frame from the switch.
     pub frame_headers: usize,
     /// Bytes of the body of one frame from the switch.
     pub frame_body_bytes: usize,
+    /// Bytes of unfinished frames over all connections at `listen.esl`.
+    pub frame_memory: usize,
     /// From accepting a connection to the switch's reply to `connect`.
     pub connect_deadline: Duration,
     /// From a command to the switch's reply.
@@ -123,9 +127,11 @@ impl Default for Limits {
         Self {
             calls_on_hold: 10_000,
             connections: 12_000,
+            http_connections: 256,
             frame_header_bytes: 1024 * 1024,
             frame_headers: 1_024,
             frame_body_bytes: 8 * 1024 * 1024,
+            frame_memory: 64 * 1024 * 1024,
             connect_deadline: Duration::from_secs(5),
             reply_deadline: Duration::from_secs(10),
             drain_deadline: Duration::from_secs(60),
@@ -232,6 +238,8 @@ pub struct Egress {
     pub allow_plain_http: bool,
     /// Private ranges that are allowed.
     pub allow_addresses: Vec<IpNet>,
+    /// Names of query parameters and headers, besides the usual ones, whose values are never shown.
+    pub secret_params: Vec<String>,
     /// The proxy of every request; the environment's proxy is never used.
     pub proxy: Option<Url>,
     /// Credentials for the proxy.

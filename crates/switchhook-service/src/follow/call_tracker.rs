@@ -18,6 +18,7 @@ use switchhook_core::leg::Phase;
 use switchhook_core::metric_names;
 use switchhook_store::StoredLeg;
 
+use super::call_verifier::CallClaim;
 use super::cdr_recovery::CdrRecovery;
 use super::cdrs::ReaderCommand;
 use super::channel_fields::ChannelFields;
@@ -113,10 +114,12 @@ impl CallTracker {
         self.apply_effects(effects).await;
     }
 
-    /// Returns whether the events so far show this leg as living.
-    pub(super) fn has_live_leg(&self, uuid: &str) -> bool {
-        let leg = self.ledger.leg(uuid);
-        leg.is_some_and(|leg| leg.created_us.is_some() && leg.ended_us.is_none())
+    /// Returns whether the events so far show this call as living, with these numbers.
+    pub(super) fn confirms(&self, claim: &CallClaim) -> bool {
+        let leg = self.ledger.leg(&claim.uuid);
+        leg.is_some_and(|leg| {
+            leg.created_us.is_some() && leg.ended_us.is_none() && claim.fits(&leg.numbers)
+        })
     }
 
     /// Tells the ledger which keys it need not keep, and which accounts there are. Called before

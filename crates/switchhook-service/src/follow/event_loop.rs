@@ -11,6 +11,7 @@ use eslclient::Connection;
 use switchhook_store::StoreError;
 
 use super::call_tracker::CallTracker;
+use super::call_verifier::SwitchAnswer;
 use super::follower::{FIRST_WAIT, Follower, close_overdue_calls};
 use super::link::{Link, LinkError, LinkEvent};
 
@@ -48,9 +49,9 @@ impl Follower {
                     link.exclude_busy_time(began.elapsed());
                 }
                 Some(request) = self.verify_requests.recv() => {
-                    if tracker.has_live_leg(&request.uuid) {
+                    if tracker.confirms(&request.claim) {
                         // Fails only if the call has ended.
-                        let _ = request.answer.send(true);
+                        let _ = request.answer.send(SwitchAnswer::Has);
                     } else {
                         link.verify(request);
                     }

@@ -7,13 +7,12 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use tokio::net::TcpStream;
-use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::limits;
 use eslclient::{self, Command, Connection, Format, Incoming, Refusal, Reply, Ticket};
 
-use super::call_verifier::VerifyRequest;
+use super::call_verifier::{SwitchAnswer, VerifyRequest};
 use switchhook_core::clock::now_us;
 
 /// The events that legs, calls and recordings are learnt from. No other is subscribed.
@@ -35,6 +34,8 @@ const EVENTS: [&str; 15] = [
     "conference::maintenance",
 ];
 
+/// Calls that are verified at once; a further one is refused.
+const VERIFICATIONS: usize = 256;
 /// Channel dumps that are requested at once.
 const DUMPS: usize = 32;
 /// The times between lists of channels, and the last for all further ones. The switch writes the
@@ -97,7 +98,7 @@ pub(crate) struct Link {
     existence_checks: HashMap<Ticket, String>,
     gone: HashSet<String>,
     /// Calls that the call control wants verified.
-    verifications: HashMap<Ticket, oneshot::Sender<bool>>,
+    verifications: HashMap<Ticket, VerifyRequest>,
     /// Open `uuid_dump` requests.
     dumps: HashSet<Ticket>,
     /// Channels whose dump is still to be requested.
@@ -173,8 +174,8 @@ impl Link {
         if let Some(uuid) = self.existence_checks.remove(&ticket) {
             return Ok(self.existence_reply(uuid, reply));
         }
-        if let Some(answer) = self.verifications.remove(&ticket) {
-            answer_verification(answer, reply);
+        if let Some(request) = self.verifications.remove(&ticket) {
+            answer_verification(request, reply);
             return Ok(LinkEvent::Nothing);
         }
         if self.dumps.remove(&ticket) {
@@ -252,15 +253,22 @@ impl Link {
         Ok(())
     }
 
-    /// Asks the switch for a call of which no event was read yet.
+    /// Asks the switch for a call that the events so far do not confirm.
     pub(super) fn verify(&mut self, request: VerifyRequest) {
-        match Command::api("uuid_exists", &request.uuid) {
+        if self.verifications.len() >= VERIFICATIONS {
+            // Fails only if the call has ended.
+            let _ = request.answer.send(SwitchAnswer::Busy);
+            return;
+        }
+        match Command::api("uuid_dump", &format!("{} json", request.claim.uuid)) {
             Ok(command) => {
                 let ticket = self.connection.queue(&command);
-                self.verifications.insert(ticket, request.answer);
+                self.verifications.insert(ticket, request);
             }
             // No switch has a call whose Unique-ID cannot be sent.
-            Err(_) => drop(request.answer.send(false)),
+            Err(_) => {
+                let _ = request.answer.send(SwitchAnswer::HasNot);
+            }
         }
     }
 
@@ -289,12 +297,10 @@ impl Link {
     }
 }
 
-/// Passes on the reply to `uuid_exists` (FreeSWITCH: mod_commands.c). Any other text is no answer.
-fn answer_verification(answer: oneshot::Sender<bool>, reply: &Reply) {
-    match reply.text().trim() {
-        "true" => drop(answer.send(true)),
-        "false" => drop(answer.send(false)),
-        _ => {}
+/// Passes on the reply to `uuid_dump` (FreeSWITCH: mod_commands.c). Any other text is no answer.
+fn answer_verification(request: VerifyRequest, reply: &Reply) {
+    if let Some(answer) = request.claim.judge(&reply.text()) {
+        let _ = request.answer.send(answer);
     }
 }
 

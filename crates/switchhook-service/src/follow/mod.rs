@@ -35,7 +35,9 @@ use switchhook_core::secret::Secret;
 use switchhook_core::tenants::Tenants;
 use switchhook_store::FinishedCallRecord;
 
-pub(crate) use call_verifier::{CallVerifier, Confirmation};
+pub(crate) use call_verifier::{
+    CallClaim, CallVerifier, Confirmation, QUEUE_CAPACITY as VERIFICATIONS,
+};
 pub use cdrs::{CdrInbox, CdrOptions, CdrRejection};
 pub use follower::Follower;
 pub(crate) use follower::Password;

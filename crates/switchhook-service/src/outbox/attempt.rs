@@ -194,7 +194,8 @@ async fn pause(store: &Store, endpoint: &str) {
     tracing::error!(
         endpoint,
         "the endpoint answered 410 Gone and is paused; its documents wait. When it is back: \
-         `switchhook outbox resume {endpoint}`"
+         `{}`",
+        switchhook_core::shell::command(["switchhook", "outbox", "resume", endpoint])
     );
     if let Err(error) = store.pause(endpoint, reason).await {
         // The next attempt gets 410 again and pauses the endpoint then.

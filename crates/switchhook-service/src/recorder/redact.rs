@@ -12,7 +12,7 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use super::format::{Header, Line, RecordedEvent};
-use switchhook_webhook::redact::is_secret_name;
+use switchhook_webhook::redact::{is_secret_name, is_secret_param};
 
 use replacements::Replacements;
 
@@ -129,8 +129,10 @@ fn collect_named(what: &RecordedEvent, found: &mut BTreeSet<String>) {
             url, headers, body, ..
         } => {
             if let Ok(url) = Url::parse(url) {
-                url.query_pairs()
-                    .for_each(|(name, value)| insert_named(&name, &value, found));
+                let pairs = url.query_pairs();
+                pairs
+                    .filter(|(name, _)| is_secret_param(name))
+                    .for_each(|(_, value)| insert(&value, found));
             }
             headers
                 .iter()
@@ -201,7 +203,13 @@ fn collect_from_json(name: &str, json: &Value, found: &mut BTreeSet<String>) {
 }
 
 fn insert_named(name: &str, value: &str, found: &mut BTreeSet<String>) {
-    if is_secret_name(name) && value.len() >= MIN_NAMED_BYTES {
+    if is_secret_name(name) {
+        insert(value, found);
+    }
+}
+
+fn insert(value: &str, found: &mut BTreeSet<String>) {
+    if value.len() >= MIN_NAMED_BYTES {
         found.insert(value.to_owned());
         // "Bearer abc" in one field may be "abc" in another.
         let last = value.rsplit(' ').next().unwrap_or_default();

@@ -4,7 +4,7 @@
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read as _};
 use std::path::{Component, Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::task::spawn_blocking;
@@ -86,6 +86,80 @@ impl FileSnapshot {
             Err(PublishError::NotReady("it is still being written".into()))
         }
     }
+
+    /// Returns what identifies the file's content: its size and the second of its last change.
+    pub(crate) fn content_tag(&self) -> String {
+        tag(self.bytes, self.modified)
+    }
+
+    /// Opens the file, if it is still the one that was inspected.
+    ///
+    /// # Errors
+    /// It is gone, or another file.
+    pub(crate) fn open(&self, folder: &Folder) -> io::Result<File> {
+        let file = open_resolved(&fs::canonicalize(&folder.local)?, &self.file)?;
+        let found = file.metadata()?;
+        if (found.len(), found.modified().ok()) == (self.bytes, self.modified) {
+            Ok(file)
+        } else {
+            Err(io::Error::other("it has changed"))
+        }
+    }
+}
+
+/// Opens the regular file at a path within a folder, and nothing beyond the folder.
+///
+/// # Errors
+/// There is no such file, a link leads out of the folder, or it is no regular file.
+pub(crate) fn open_within(local: &Path, path_in_folder: &str) -> io::Result<(File, String)> {
+    let root = fs::canonicalize(local)?;
+    let file = open_resolved(&root, &fs::canonicalize(root.join(path_in_folder))?)?;
+    let found = file.metadata()?;
+    let tag = tag(found.len(), found.modified().ok());
+    Ok((file, tag))
+}
+
+fn tag(bytes: u64, modified: Option<SystemTime>) -> String {
+    let since = modified.and_then(|modified| modified.duration_since(UNIX_EPOCH).ok());
+    format!("{bytes}-{}", since.unwrap_or_default().as_secs())
+}
+
+/// Opens a path whose links were resolved. What was put in its place since then is refused: the
+/// kernel follows no link and does not leave `root`, and a named pipe is not waited for.
+fn open_resolved(root: &Path, resolved: &Path) -> io::Result<File> {
+    let outside = || io::Error::other("a link leads out of the folder");
+    let path = resolved.strip_prefix(root).map_err(|_| outside())?;
+    let file = open_beneath(root, path)?;
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(io::Error::other("it is not a regular file"))
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn open_beneath(root: &Path, path: &Path) -> io::Result<File> {
+    use rustix::fs::{Mode, OFlags, ResolveFlags, open, openat2};
+    use rustix::io::Errno;
+
+    let beneath = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let folder = open(root, beneath, Mode::empty())?;
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
+    match openat2(&folder, path, flags, Mode::empty(), resolve) {
+        Ok(file) => Ok(file.into()),
+        // An old kernel, or a sandbox that does not know the call.
+        Err(Errno::NOSYS | Errno::PERM) => {
+            let flags = flags | OFlags::NOFOLLOW;
+            Ok(open(root.join(path), flags, Mode::empty())?.into())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn open_beneath(root: &Path, path: &Path) -> io::Result<File> {
+    File::open(root.join(path))
 }
 
 fn inspect(
@@ -96,7 +170,7 @@ fn inspect(
     let later = |error: io::Error| PublishError::NotReady(format!("it cannot be read: {error}"));
     let resolved = fs::canonicalize(local.join(path_in_folder)).map_err(later)?;
     let root = fs::canonicalize(local).map_err(later)?;
-    if !resolved.starts_with(root) {
+    if !resolved.starts_with(&root) {
         return Err(PublishError::Permanent(
             "a link leads out of the folder".into(),
         ));
@@ -106,7 +180,8 @@ fn inspect(
     if !found.is_file() {
         return Err(PublishError::Permanent("it is not a regular file".into()));
     }
-    check_complete(&resolved, &found)?;
+    let file = open_resolved(&root, &resolved).map_err(later)?;
+    check_complete(&resolved, file, &found)?;
     if let Some(max_bytes) = max_bytes.filter(|max_bytes| found.len() > *max_bytes) {
         let what = format!(
             "it has {} bytes, and recordings.upload.bytes allows {max_bytes}",
@@ -122,17 +197,17 @@ fn inspect(
 }
 
 /// Checks what one look at a file can tell.
-fn check_complete(file: &Path, found: &Metadata) -> Result<(), PublishError> {
+fn check_complete(name: &Path, mut file: File, found: &Metadata) -> Result<(), PublishError> {
     if found.len() == 0 {
         return Err(PublishError::NotReady("it is empty".into()));
     }
     let mut head = [0; 12];
-    let read = File::open(file).and_then(|mut file| file.read_exact(&mut head));
+    let read = file.read_exact(&mut head);
     match read {
         Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => Err(PublishError::NotReady(
             format!("it cannot be read: {error}"),
         )),
-        Ok(()) | Err(_) => check_wav(file, &head, found.len()),
+        Ok(()) | Err(_) => check_wav(name, &head, found.len()),
     }
 }
 

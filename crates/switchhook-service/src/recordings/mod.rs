@@ -147,7 +147,9 @@ impl Publisher {
         // The semaphore is never closed.
         let _permit = self.permits.acquire().await;
         match &self.publish_to {
-            PublishTo::SignedLinks(links) => Ok(links.link(path_in_folder)),
+            PublishTo::SignedLinks(links) => {
+                Ok(links.link(path_in_folder, &snapshot.content_tag()))
+            }
             PublishTo::Target(target) => target.publish(call_uuid, path_in_folder, snapshot).await,
         }
     }

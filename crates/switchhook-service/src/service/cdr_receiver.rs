@@ -1,15 +1,19 @@
 //! Passes the CDRs that switches post to the follower of each switch.
 
+use std::sync::Arc;
+
+use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use metrics::counter;
 use sha2::{Digest as _, Sha256};
+use tokio::sync::Semaphore;
 use tracing::warn;
 
-use crate::config::{self, Credentials};
+use crate::config::{self, Config, Credentials};
 use crate::follow::{self, CdrInbox};
-use switchhook_admin::cdr_receiver::{BasicCredentials, CdrRejection, ReceiveCdr};
+use switchhook_admin::cdr_receiver::{BasicCredentials, CdrRejection, ReceiveCdr, posts};
 use switchhook_core::cdr::Cdr;
 use switchhook_core::metric_names;
 
@@ -17,9 +21,13 @@ use switchhook_core::metric_names;
 #[derive(Default)]
 pub(crate) struct PostedCdrs(Vec<Switch>);
 
+/// The credentials of a switch; a reload replaces them.
+type SharedCredentials = Arc<ArcSwapOption<Credentials>>;
+
 struct Switch {
     address: String,
-    auth: Option<Credentials>,
+    auth: SharedCredentials,
+    posts: Arc<Semaphore>,
     inbox: CdrInbox,
 }
 
@@ -29,23 +37,35 @@ impl PostedCdrs {
         if switch.json_cdr_post {
             self.0.push(Switch {
                 address: switch.address.clone(),
-                auth: switch.json_cdr_auth.clone(),
+                auth: Arc::new(ArcSwapOption::from_pointee(switch.json_cdr_auth.clone())),
+                posts: posts(),
                 inbox,
             });
         }
     }
 
-    async fn pass_on(
-        &self,
-        name: &str,
-        credentials: Option<BasicCredentials>,
-        record: &[u8],
-    ) -> Result<(), CdrRejection> {
-        let switch = self.0.iter().find(|switch| switch.inbox.is_of(name));
-        let switch = switch.ok_or_else(|| unknown(name))?;
-        if !switch.accepts(credentials) {
-            return Err(CdrRejection::Unauthorized);
+    /// Takes the credentials of another configuration.
+    pub(super) fn replace_credentials(&self, config: &Config) {
+        for switch in &self.0 {
+            let mut all = config.freeswitch.iter();
+            if let Some(new) = all.find(|new| new.address == switch.address) {
+                switch.auth.store(new.json_cdr_auth.clone().map(Arc::new));
+            }
         }
+    }
+
+    /// Returns whether any switch may post.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn switch(&self, name: &str) -> Result<&Switch, CdrRejection> {
+        let switch = self.0.iter().find(|switch| switch.inbox.is_of(name));
+        switch.ok_or_else(|| unknown(name))
+    }
+
+    async fn pass_on(&self, name: &str, record: &[u8]) -> Result<(), CdrRejection> {
+        let switch = self.switch(name)?;
         let cdr = Cdr::parse(record).map_err(|error| switch.refuse(&error.to_string()))?;
         match switch.inbox.take(cdr).await {
             Ok(()) => Ok(()),
@@ -58,6 +78,7 @@ impl PostedCdrs {
 }
 
 fn unknown(name: &str) -> CdrRejection {
+    let name: String = name.chars().take(100).collect();
     let name = name.escape_debug();
     CdrRejection::UnknownSwitch(format!(
         "no switch {name} may post here: set json_cdr_post = true in its [[freeswitch]], or post to /json_cdr/ and its name in cdrId"
@@ -65,8 +86,9 @@ fn unknown(name: &str) -> CdrRejection {
 }
 
 impl Switch {
-    fn accepts(&self, credentials: Option<BasicCredentials>) -> bool {
-        let Some(wanted) = &self.auth else {
+    fn accepts(&self, credentials: Option<&BasicCredentials>) -> bool {
+        let auth = self.auth.load();
+        let Some(wanted) = auth.as_ref() else {
             return true;
         };
         // Digests are compared, so that the time taken reveals nothing of the password.
@@ -75,7 +97,7 @@ impl Switch {
             hash.chain_update(password).finalize()
         };
         let wanted = digest(&wanted.username, wanted.password.reveal());
-        credentials.is_some_and(|(user, password)| digest(&user, &password) == wanted)
+        credentials.is_some_and(|(user, password)| digest(user, password) == wanted)
     }
 
     fn refuse(&self, why: &str) -> CdrRejection {
@@ -87,12 +109,20 @@ impl Switch {
 }
 
 impl ReceiveCdr for PostedCdrs {
-    fn receive(
+    fn authorize(
         &self,
-        switch: String,
-        credentials: Option<BasicCredentials>,
-        record: Bytes,
-    ) -> BoxFuture<'_, Result<(), CdrRejection>> {
-        async move { self.pass_on(&switch, credentials, &record).await }.boxed()
+        switch: &str,
+        credentials: Option<&BasicCredentials>,
+    ) -> Result<Arc<Semaphore>, CdrRejection> {
+        let switch = self.switch(switch)?;
+        if switch.accepts(credentials) {
+            Ok(Arc::clone(&switch.posts))
+        } else {
+            Err(CdrRejection::Unauthorized)
+        }
+    }
+
+    fn receive(&self, switch: String, record: Bytes) -> BoxFuture<'_, Result<(), CdrRejection>> {
+        async move { self.pass_on(&switch, &record).await }.boxed()
     }
 }

@@ -9,7 +9,7 @@ use crate::config::{Config, Diagnostic, Diagnostics};
 use crate::documents::{DocumentBuilder, public_url};
 
 use super::compile::{blocked_webhooks, compile, names_too_early};
-use super::options;
+use super::{exposure, options};
 
 /// Checks everything in `config` that `serve` would refuse, and returns the warnings.
 ///
@@ -30,7 +30,9 @@ fn warnings(config: &Config, tasks: &WebhookTasks) -> Vec<Diagnostic> {
     let missing_folder = public_url::missing_folder_warning(config);
     let blocked = blocked_webhooks(config, tasks).into_iter();
     let early = names_too_early(config, tasks).into_iter();
-    blocked.chain(early).chain(missing_folder).collect()
+    let exposed = exposure::warnings(config);
+    let all = blocked.chain(early).chain(missing_folder);
+    all.chain(exposed).collect()
 }
 
 /// Logs the warnings of a configuration that is about to run.

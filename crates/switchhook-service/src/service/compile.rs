@@ -9,6 +9,7 @@ use crate::documents::format;
 use switchhook_core::tenants::{Account, Routes, Tenants};
 use switchhook_core::variables::{VariableNames, VariablePlan};
 use switchhook_webhook::egress::{Egress, ProxyAuth};
+use switchhook_webhook::redact;
 use switchhook_webhook::{Client, Webhook};
 
 use super::{Answerers, StartError};
@@ -18,6 +19,8 @@ use super::{Answerers, StartError};
 /// # Errors
 /// Every fault at once, each with its line.
 pub fn compile(config: &Config) -> Result<WebhookTasks, Diagnostics> {
+    // Before anything of a request is shown.
+    redact::add_secret_names(config.egress.secret_params.iter());
     let mut faults = Vec::new();
     let egress = egress(&config.egress);
     let mut by_name = HashMap::with_capacity(config.webhooks.len());

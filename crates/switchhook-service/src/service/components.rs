@@ -14,6 +14,7 @@ use crate::documents::DocumentBuilder;
 use crate::follow::{CallVerifier, FinishCall, Follower, Password, SharedLegs};
 use crate::outbox::{Endpoints, Outbox};
 use crate::recordings::PublishEngine;
+use switchhook_admin::cdr_receiver::ReceiveCdr;
 use switchhook_admin::http::CdrEndpoint;
 use switchhook_store::Store;
 
@@ -128,16 +129,17 @@ pub(super) fn start_followers(
 impl Followers {
     /// Returns the verifier of calls; `None` without a switch, or if the configuration turns
     /// it off.
-    pub(super) fn call_verifier(&self, config: &Config) -> Option<Arc<CallVerifier>> {
+    pub(super) fn call_verifier(&self, config: &Config) -> Option<CallVerifier> {
         let is_wanted = config.listen.confirm_calls && !self.verifier.is_empty();
-        is_wanted.then(|| Arc::new(self.verifier.clone()))
+        is_wanted.then(|| self.verifier.clone())
     }
 }
 
 /// Returns the HTTP endpoint that switches post their CDRs to.
-pub(super) fn cdr_posts(config: &Config, posted_cdrs: PostedCdrs) -> CdrEndpoint {
+pub(super) fn cdr_posts(config: &Config, posted_cdrs: &Arc<PostedCdrs>) -> CdrEndpoint {
+    let may_post = !posted_cdrs.is_empty();
     CdrEndpoint {
-        records: Arc::new(posted_cdrs),
+        records: may_post.then(|| Arc::clone(posted_cdrs) as Arc<dyn ReceiveCdr>),
         bytes: config.limits.frame_body_bytes,
     }
 }
@@ -148,9 +150,10 @@ pub(super) fn start_calls(
     config: &Config,
     call_control: &Arc<CallControl>,
     listener: TcpListener,
+    passwords: &[(String, Password)],
     stop: &CancellationToken,
 ) -> (JoinHandle<()>, Vec<(String, Health)>) {
-    let (park_listeners, health) = park_listeners(config, call_control);
+    let (park_listeners, health) = park_listeners(config, call_control, passwords);
     let calls = take_calls(
         Arc::clone(call_control),
         listener,
@@ -164,8 +167,9 @@ pub(super) fn start_calls(
 fn park_listeners(
     config: &Config,
     call_control: &Arc<CallControl>,
+    passwords: &[(String, Password)],
 ) -> (Vec<ParkListener>, Vec<(String, Health)>) {
-    let listeners = options::park(config).into_iter().map(|options| {
+    let listeners = options::park(config, passwords).into_iter().map(|options| {
         let name = format!("parked calls of {}", options.address);
         let listener = ParkListener::new(Arc::clone(call_control), options);
         let health = listener.health();

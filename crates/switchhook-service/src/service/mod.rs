@@ -12,6 +12,7 @@ mod components;
 mod config_summary;
 mod delivery;
 mod delivery_span;
+mod exposure;
 mod fd_limit;
 mod instance_id;
 mod listeners;
@@ -25,7 +26,6 @@ mod trace_export;
 mod webhook_test;
 
 use std::collections::BTreeMap;
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,8 +44,10 @@ use crate::limits;
 use crate::outbox::Endpoints;
 use crate::traces::TracesHandle;
 use crate::zoneinfo;
+use switchhook_admin::SharedGuard;
 use switchhook_admin::config_summary::ConfigSummaries;
 use switchhook_admin::http;
+use switchhook_admin::listener::HttpLimits;
 use switchhook_admin::live_calls::LiveCalls;
 use switchhook_admin::state::{self, AdminState};
 use switchhook_core::mask::Mask;
@@ -58,8 +60,10 @@ pub use compile::{compile, tenants};
 pub use options::store_options;
 pub use start_error::StartError;
 
+use cdr_receiver::PostedCdrs;
 use components::RecordingPublisher;
 use delivery::WebhookSender;
+use fd_limit::Places;
 use persistence::StorePersistence;
 use recording_server::RecordingServer;
 use trace_export::TraceExport;
@@ -99,8 +103,10 @@ pub struct Service {
     calls: JoinHandle<()>,
     followers: Vec<JoinHandle<()>>,
     passwords: Vec<(String, Password)>,
+    posted_cdrs: Arc<PostedCdrs>,
+    guard: SharedGuard,
     deliveries: JoinHandle<()>,
-    pages: JoinHandle<io::Result<()>>,
+    pages: JoinHandle<()>,
     trace_export: TraceExport,
 }
 
@@ -118,7 +124,7 @@ impl Service {
     /// # Errors
     /// As [`Service::start`], and an answerer whose name or variables cannot be used.
     pub async fn start_with(config: &Config, answerers: Answerers) -> Result<Self, StartError> {
-        fd_limit::raise(config.limits.connections);
+        let places = fd_limit::raise(&config.limits);
         zoneinfo::use_the_newer();
         let metrics = metrics::recorder()?;
         metrics::start_at_zero(config, &answerers);
@@ -131,18 +137,15 @@ impl Service {
         let http_listener = listeners::bind("[listen] http", config.listen.http).await?;
         let http_address = listeners::local_address(&http_listener, "[listen] http")?;
         let store = open_store(config, http_address).await?;
-        let recording_server = RecordingServer::start(config).await?;
+        let recording_server = RecordingServer::start(config, places.http).await?;
         // Last of the steps that can fail: from here on, every connection is served.
         let esl_listener = listeners::bind("[listen] esl", config.listen.esl).await?;
 
         let trace_export = TraceExport::start(config)?;
         let traces = &trace_export.handle;
         let documents = Arc::new(documents.traced(traces.clone()));
-        let webhooks = Arc::new(WebhookSender::new(
-            &tasks,
-            Arc::clone(&breakers),
-            traces.clone(),
-        ));
+        let webhooks = WebhookSender::new(&tasks, Arc::clone(&breakers), traces.clone());
+        let webhooks = Arc::new(webhooks);
         let [stop_outbox, stop_follow, stop_calls] = [(); 3].map(|()| CancellationToken::new());
         let deliveries = components::start_deliveries(config, &store, &webhooks, &stop_outbox)?;
         let publisher = components::start_publishing(config, &store, &documents);
@@ -152,14 +155,15 @@ impl Service {
         followers.tasks.push(tokio::spawn(zones));
 
         let call_control = CallControl::new(
-            call_control_options(config, &live_calls, &breakers, traces),
+            call_control_options(config, &places, &live_calls, &breakers, traces),
             tasks,
             Arc::new(StorePersistence::new(store.clone())),
         );
         let call_control = Arc::new(call_control.with_verifier(followers.call_verifier(config)));
         let esl = listeners::local_address(&esl_listener, "[listen] esl")?;
+        let passwords = &followers.passwords;
         let (calls, parked_health) =
-            components::start_calls(config, &call_control, esl_listener, &stop_calls);
+            components::start_calls(config, &call_control, esl_listener, passwords, &stop_calls);
 
         let others = followers.health.into_iter().chain(parked_health);
         let others = others.chain(publisher.health());
@@ -173,6 +177,7 @@ impl Service {
             traces.clone(),
         );
         let stop_http = CancellationToken::new();
+        let guard = options::shared_guard(config);
         let ops = AdminState {
             config_summaries: Arc::clone(&summaries),
             checks,
@@ -182,18 +187,15 @@ impl Service {
             store: store.clone(),
             time_zone: config.account.time_zone,
             mask: Mask(config.account.mask_numbers),
-            changes_allowed: config.listen.http_token.is_some(),
+            guard: Arc::clone(&guard),
             webhook_tester: WebhookTests::tester(&call_control),
             sse_permits: state::sse_permits(),
             stop: stop_http.clone(),
         };
-        let posts = components::cdr_posts(config, followers.posted_cdrs);
-        let pages = tokio::spawn(http::serve(
-            http_listener,
-            ops,
-            posts,
-            options::guard(config),
-        ));
+        let posted_cdrs = Arc::new(followers.posted_cdrs);
+        let posts = components::cdr_posts(config, &posted_cdrs);
+        let limits = HttpLimits::new("http", places.http);
+        let pages = tokio::spawn(http::serve(http_listener, ops, posts, limits));
         info!(%esl, http = %http_address, "listening");
         Ok(Self {
             esl,
@@ -217,13 +219,15 @@ impl Service {
             calls,
             followers: followers.tasks,
             passwords: followers.passwords,
+            posted_cdrs,
+            guard,
             deliveries: deliveries.task,
             pages,
             trace_export,
         })
     }
 
-    /// Takes the webhooks, the switches' passwords and the trace collector of `config`. Calls on hold
+    /// Takes the webhooks, the secrets of every port and the trace collector of `config`. Calls on hold
     /// and open connections keep theirs. Addresses, the store and the limits stay as they were at
     /// the start.
     ///
@@ -245,6 +249,8 @@ impl Service {
             recorder.add_secrets(&options::secrets(config));
         }
         self.call_control.reload(tasks);
+        self.guard.store(Arc::new(options::guard(config)));
+        self.posted_cdrs.replace_credentials(config);
         for switch in &config.freeswitch {
             let followed = self.passwords.iter();
             for (_, password) in followed.filter(|(address, _)| *address == switch.address) {
@@ -287,7 +293,7 @@ impl Service {
         self.stop_http.cancel();
         let mut pages = self.pages;
         match timeout(PAGES_DEADLINE, &mut pages).await {
-            Ok(served) => log_failed_task("pages", served.map(drop)),
+            Ok(served) => log_failed_task("pages", served),
             Err(_) => pages.abort(),
         }
         info!("stopped");
@@ -306,11 +312,14 @@ async fn open_store(config: &Config, http_address: SocketAddr) -> Result<Store, 
 /// Returns the options of the call control, with what it shares with other components.
 fn call_control_options(
     config: &Config,
+    places: &Places,
     live_calls: &Arc<LiveCalls>,
     breakers: &Arc<Breakers>,
     traces: &TracesHandle,
 ) -> CallControlOptions {
     CallControlOptions {
+        calls_on_hold: places.calls_on_hold,
+        connections: places.connections,
         traces: traces.clone(),
         live_calls: Arc::clone(live_calls),
         breakers: Arc::clone(breakers),

@@ -3,13 +3,15 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
+
 use crate::call_control::{CallControlOptions, park};
 use crate::config::{Config, Diagnostics};
-use crate::follow::{CdrOptions, FollowOptions};
+use crate::follow::{CdrOptions, FollowOptions, Password};
 use crate::outbox::{Endpoint, Endpoints, OutboxOptions};
 use crate::recorder::{Recorder, Secrets};
-use eslclient::Limits;
-use switchhook_admin::Guard;
+use eslclient::{Limits, MemoryBudget};
+use switchhook_admin::{Guard, SharedGuard};
 use switchhook_core::mask::Mask;
 use switchhook_store::{Role, StoreOptions};
 use switchhook_webhook::breakers::BreakerConfig;
@@ -73,6 +75,7 @@ pub(super) fn call_control(config: &Config) -> CallControlOptions {
         connect_deadline: limits.connect_deadline,
         goodbye_deadline: limits.reply_deadline,
         frames: frames(config),
+        frame_memory: MemoryBudget::new(limits.frame_memory),
         allow: config.listen.allow.clone(),
         mask: Mask(config.account.mask_numbers),
         recorder: Recorder::new(config.recorder.clone(), secrets(config)),
@@ -124,6 +127,11 @@ pub(super) fn guard(config: &Config) -> Guard {
     Guard::new(listen.http_hosts.clone(), listen.http_token.as_ref())
 }
 
+/// Returns the same rules, for a reload to replace.
+pub(super) fn shared_guard(config: &Config) -> SharedGuard {
+    Arc::new(ArcSwap::from_pointee(guard(config)))
+}
+
 /// Returns how documents are delivered over all webhooks.
 pub(super) fn outbox(config: &Config) -> OutboxOptions {
     OutboxOptions {
@@ -134,13 +142,16 @@ pub(super) fn outbox(config: &Config) -> OutboxOptions {
 }
 
 /// Returns the switches whose parked calls are taken.
-pub(super) fn park(config: &Config) -> Vec<park::ParkOptions> {
+pub(super) fn park(config: &Config, passwords: &[(String, Password)]) -> Vec<park::ParkOptions> {
     let frames = frames(config);
     let given = config.freeswitch.iter().filter_map(|switch| {
         let service = switch.park_service.clone()?;
+        // The follower's, which a reload replaces.
+        let shared = passwords.iter().find(|(of, _)| *of == switch.address);
+        let (_, password) = shared?;
         Some(park::ParkOptions {
             address: switch.address.clone(),
-            password: switch.password.clone(),
+            password: Arc::clone(password),
             service,
             frames,
             connect_deadline: config.limits.connect_deadline,

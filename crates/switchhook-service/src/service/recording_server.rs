@@ -1,6 +1,5 @@
 //! The port that serves recordings by signed links.
 
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -12,6 +11,8 @@ use tracing::{info, warn};
 use crate::config::Config;
 use crate::documents::public_url;
 use crate::recordings::signed_links::{self, SharedSignedLinks};
+
+use switchhook_admin::listener::HttpLimits;
 
 use super::StartError;
 use super::listeners::{bind, local_address};
@@ -25,7 +26,7 @@ pub(crate) struct RecordingServer {
 struct Listening {
     address: SocketAddr,
     stop: CancellationToken,
-    task: JoinHandle<io::Result<()>>,
+    task: JoinHandle<()>,
 }
 
 impl RecordingServer {
@@ -33,7 +34,7 @@ impl RecordingServer {
     ///
     /// # Errors
     /// The address cannot be listened on.
-    pub(super) async fn start(config: &Config) -> Result<Self, StartError> {
+    pub(super) async fn start(config: &Config, connections: usize) -> Result<Self, StartError> {
         let links: SharedSignedLinks =
             Arc::new(ArcSwapOption::new(public_url::signed_links(config)));
         let Some(serve) = &config.recordings.serve else {
@@ -46,7 +47,8 @@ impl RecordingServer {
         let listener = bind(key, serve.listen).await?;
         let address = local_address(&listener, key)?;
         let stop = CancellationToken::new();
-        let task = signed_links::serve(listener, Arc::clone(&links), stop.clone());
+        let limits = HttpLimits::new("recordings", connections);
+        let task = signed_links::serve(listener, Arc::clone(&links), limits, stop.clone());
         info!(%address, "serving recordings");
         let listening = Listening {
             address,

@@ -80,7 +80,9 @@ impl Postgres {
         let read = async {
             let failed = |error: sqlx::Error| self.location().classify(&error);
             let mut connection = self.reader().await?;
-            let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+            // The server ends what nobody waits for any more.
+            let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; \
+                         SET LOCAL statement_timeout = '60s'";
             connection.execute(begin).await.map_err(failed)?;
             let result = query(&mut connection).await.map_err(failed)?;
             connection.execute("COMMIT").await.map_err(failed)?;

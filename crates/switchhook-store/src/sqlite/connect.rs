@@ -109,6 +109,9 @@ impl Location {
                 path: self.path.clone(),
             });
         }
+        if create {
+            create_private(&self.path);
+        }
         let failed = |error: sqlx::Error| classify(&self.path, &error);
         let write = self.write_options(options).create_if_missing(create);
         let mut connection = write.connect().await.map_err(failed)?;
@@ -147,6 +150,16 @@ impl Location {
         };
         Err(schema(&self.path, why))
     }
+}
+
+/// Creates a missing file, for its owner alone. SQLite gives its other files the same permissions.
+/// Opening the database reports what cannot be created here.
+fn create_private(path: &Path) {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    drop(options.open(path));
 }
 
 fn schema(path: &Path, why: String) -> StoreError {

@@ -19,11 +19,11 @@ impl Lock {
     /// # Errors
     /// [`StoreError::InUse`] when another process has it, else [`StoreError::Disk`].
     pub(super) fn take(path: &Path) -> Result<Self, StoreError> {
-        let mut file = File::options()
-            .create(true)
-            .truncate(false)
-            .read(true)
-            .write(true)
+        let mut options = File::options();
+        options.create(true).truncate(false).read(true).write(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options
             .open(lock_file(path))
             .map_err(|error| disk(path, &error))?;
         match file.try_lock() {

@@ -15,6 +15,8 @@ mod outbox;
 mod writer;
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions as _, Connection as _};
@@ -90,6 +92,9 @@ impl Sqlite {
     ) -> Result<T, StoreError> {
         let failed = |error: sqlx::Error| classify(&self.path, &error);
         let mut connection = self.read_options.connect().await.map_err(failed)?;
+        let _abandoned = interrupt_when_abandoned(&mut connection)
+            .await
+            .map_err(failed)?;
         let result = query(&mut connection).await.map_err(failed)?;
         connection.close().await.map_err(failed)?;
         Ok(result)
@@ -109,5 +114,67 @@ impl Sqlite {
     /// Writes what is queued, then closes the file and frees its lock.
     pub(super) async fn close(&self) {
         self.writer.close().await;
+    }
+}
+
+/// Ends the query of a connection when it is dropped. The query runs on a thread of its own, and
+/// would go on without its reader.
+struct AbandonedQuery(Arc<AtomicBool>);
+
+impl Drop for AbandonedQuery {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Virtual instructions of SQLite between two looks.
+const LOOK_EVERY: i32 = 10_000;
+
+async fn interrupt_when_abandoned(
+    connection: &mut SqliteConnection,
+) -> Result<AbandonedQuery, sqlx::Error> {
+    let abandoned = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&abandoned);
+    let mut handle = connection.lock_handle().await?;
+    handle.set_progress_handler(LOOK_EVERY, move || !seen.load(Ordering::Relaxed));
+    Ok(AbandonedQuery(abandoned))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    /// Returns the number of SQLite's threads in this process.
+    fn threads() -> usize {
+        let all = std::fs::read_dir("/proc/self/task").unwrap();
+        let names =
+            all.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
+        names.filter(|name| name.starts_with("sqlx-sqlite")).count()
+    }
+
+    #[tokio::test]
+    async fn an_abandoned_query_ends_with_its_thread() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("x.db").display());
+        let options = StoreOptions::new(url, Role::Serve);
+        let store = Sqlite::open(&options).await.unwrap();
+        let before = threads();
+        let endless = store.read(async |db| {
+            let numbers = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) \
+                           SELECT count(*) FROM n";
+            sqlx::query_scalar::<_, i64>(numbers).fetch_one(db).await
+        });
+        let abandoned = tokio::time::timeout(Duration::from_millis(200), endless).await;
+        assert!(abandoned.is_err());
+        while threads() > before {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        // A query that is read to its end is not disturbed.
+        let one =
+            store.read(async |db| sqlx::query_scalar::<_, i64>("SELECT 1").fetch_one(db).await);
+        assert_eq!(one.await.unwrap(), 1);
+        store.close().await;
     }
 }

@@ -51,6 +51,23 @@ async fn a_copy_has_everything() {
     store_suite::what_was_being_tried_waits_in_a_copy(&SqliteFile::new(), &SqliteFile::new()).await;
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn the_files_are_readable_for_their_owner_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let file = SqliteFile::new();
+    let store = file.open(Role::Serve, Clock::Database).await;
+    let folder = std::fs::read_dir(file.0.path()).expect("its folder");
+    let mut names = Vec::new();
+    for entry in folder.flatten() {
+        let mode = entry.metadata().expect("a file").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{:?}", entry.file_name());
+        names.push(entry.file_name());
+    }
+    assert!(names.len() >= 3, "{names:?}");
+    store.close().await;
+}
+
 /// Creates a store with the migrations up to `version`, as an older program did.
 async fn create_with_version(url: &str, version: i64) -> SqliteConnection {
     let mut database = SqliteConnectOptions::from_str(url)

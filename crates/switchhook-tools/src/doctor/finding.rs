@@ -1,6 +1,7 @@
 //! A finding: what was checked, its level, one sentence, and the cure.
 
 use serde::Serialize;
+use switchhook_core::printable;
 
 /// Most characters of a sentence, because it quotes text from outside.
 const TEXT_CHARACTERS: usize = 600;
@@ -93,11 +94,10 @@ impl Findings {
 
 /// Returns the text as one line without control characters, which is safe on a terminal.
 fn one_line(text: &str) -> String {
-    let mut out: String = text
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .take(TEXT_CHARACTERS)
-        .collect();
+    // A line break between two sentences of an error is a blank.
+    let text = &text.replace(['\n', '\r', '\t'], " ");
+    let text = &printable::one_line(text);
+    let mut out: String = text.chars().take(TEXT_CHARACTERS).collect();
     if text.chars().nth(TEXT_CHARACTERS).is_some() {
         out.push('…');
     }
@@ -141,8 +141,8 @@ mod tests {
         let [finding] = &findings.list()[..] else {
             panic!("one");
         };
-        assert_eq!(finding.subject, "switch  [2J");
-        assert!(finding.what.starts_with("a b xx") && finding.what.ends_with("x…"));
+        assert_eq!(finding.subject, "switch \\u001b[2J");
+        assert!(finding.what.starts_with("a b\\u0007xx") && finding.what.ends_with("x…"));
         assert_eq!(finding.what.chars().count(), TEXT_CHARACTERS + 1);
     }
 

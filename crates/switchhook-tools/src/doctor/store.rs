@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::finding::{Finding, Findings};
 use super::postgres;
 use switchhook_core::clock::now_ms;
+use switchhook_core::shell;
 use switchhook_store::{Store, StoreError, StoreOptions};
 
 const MIB: u64 = 1024 * 1024;
@@ -52,8 +53,13 @@ pub(super) async fn examine(options: &StoreOptions) -> Vec<Finding> {
             findings.fault("opens", what, &cure);
         }
     }
-    if let Some(folder) = database_folder(&options.url) {
-        judge_space(&folder, free_bytes(&folder), &mut findings);
+    if let Some(file) = database_file(&options.url) {
+        judge_permissions(&file, &mut findings);
+        let parent = file
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty());
+        let folder = parent.unwrap_or(Path::new("."));
+        judge_space(folder, free_bytes(folder), &mut findings);
     }
     findings.list()
 }
@@ -75,7 +81,7 @@ async fn judge_open(store: &Store, findings: &mut Findings) {
         findings.warn(
             "deliveries",
             what,
-            &format!("switchhook outbox resume {webhook}"),
+            &shell::command(["switchhook", "outbox", "resume", &webhook]),
         );
     }
 }
@@ -93,15 +99,44 @@ fn split_cure(text: &str) -> (String, String) {
     (what.to_owned(), cure.to_owned())
 }
 
-/// Returns the folder of an SQLite file that exists or will be created.
-fn database_folder(url: &str) -> Option<PathBuf> {
+/// Returns the SQLite file, which exists or will be created.
+fn database_file(url: &str) -> Option<PathBuf> {
     let file = url.strip_prefix("sqlite:")?;
     let file = file.strip_prefix("//").unwrap_or(file);
-    let file = Path::new(file.split('?').next().unwrap_or(file));
-    let parent = file
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty());
-    Some(parent.unwrap_or(Path::new(".")).to_owned())
+    Some(PathBuf::from(file.split('?').next().unwrap_or(file)))
+}
+
+/// Warns of files that other users may read. `serve` makes new ones for its own user alone.
+fn judge_permissions(file: &Path, findings: &mut Findings) {
+    let of = |end: &str| {
+        let mut name = file.as_os_str().to_owned();
+        name.push(end);
+        PathBuf::from(name)
+    };
+    let open: Vec<String> = ["", "-wal", "-shm"]
+        .into_iter()
+        .map(of)
+        .filter(|file| is_open_to_others(file))
+        .map(|file| file.display().to_string())
+        .collect();
+    if open.is_empty() {
+        return;
+    }
+    let files = shell::command(open.iter().map(String::as_str));
+    let what = format!("other users of this machine can read documents in {files}");
+    findings.warn("permissions", what, &format!("chmod 600 {files}"));
+}
+
+#[cfg(unix)]
+fn is_open_to_others(file: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = std::fs::metadata(file).map(|found| found.permissions().mode());
+    mode.is_ok_and(|mode| mode & 0o077 != 0)
+}
+
+#[cfg(not(unix))]
+fn is_open_to_others(_: &Path) -> bool {
+    false
 }
 
 #[cfg(unix)]
@@ -149,11 +184,35 @@ mod tests {
     }
 
     #[test]
-    fn the_folder_is_that_of_the_file() {
-        let folder = |url| database_folder(url).unwrap().display().to_string();
-        assert_eq!(folder("sqlite:switchhook.db"), ".");
-        assert_eq!(folder("sqlite:/var/lib/x.db?mode=rwc"), "/var/lib");
-        assert_eq!(folder("sqlite:///var/lib/x.db"), "/var/lib");
+    fn the_file_is_that_of_the_url() {
+        let file = |url| database_file(url).unwrap().display().to_string();
+        assert_eq!(file("sqlite:switchhook.db"), "switchhook.db");
+        assert_eq!(file("sqlite:/var/lib/x.db?mode=rwc"), "/var/lib/x.db");
+        assert_eq!(file("sqlite:///var/lib/x.db"), "/var/lib/x.db");
+        assert_eq!(database_file("postgres://db.example/x"), None);
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_store_that_others_can_read_is_warned_of_with_the_cure() {
+        use std::fs::{Permissions, set_permissions};
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("x.db");
+        let url = format!("sqlite:{}", file.display());
+        Store::open(StoreOptions::new(&url, Role::Serve))
+            .await
+            .unwrap()
+            .close()
+            .await;
+        for (mode, warned) in [(0o600, false), (0o644, true), (0o660, true)] {
+            set_permissions(&file, Permissions::from_mode(mode)).unwrap();
+            let found = examine(&StoreOptions::new(&url, Role::Command)).await;
+            let finding = found.iter().find(|finding| finding.check == "permissions");
+            assert_eq!(finding.is_some(), warned, "{mode:o} {found:?}");
+            let cure = finding.and_then(|finding| finding.cure.as_deref());
+            assert!(cure.is_none_or(|cure| cure.starts_with("chmod 600 ")));
+        }
     }
 
     #[tokio::test]

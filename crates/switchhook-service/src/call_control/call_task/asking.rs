@@ -1,6 +1,5 @@
 //! How a call's webhook is asked, on hold or in the background.
 
-use std::future::ready;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,10 +7,10 @@ use tokio::time::{Instant, timeout};
 use tracing::warn;
 
 use crate::call_control::call_connection::CallConnection;
-use crate::call_control::channel::{Channel, HandOver};
-use crate::call_control::{BackgroundRequest, TaskRequest, confirm, recording_session};
-use crate::follow::CallVerifier;
-use switchhook_admin::live_calls::ActiveCallGuard;
+use crate::call_control::channel::Channel;
+use crate::call_control::confirm::Asked;
+use crate::call_control::{BackgroundRequest, TaskRequest, recording_session};
+use switchhook_admin::live_calls::UnlistedCall;
 use switchhook_core::outcome::Outcome;
 use switchhook_store as store;
 use switchhook_webhook::breakers::WebhookPermit;
@@ -22,8 +21,9 @@ use super::CallTask;
 /// How long a slow store may hold a caller.
 const STORE_DEADLINE: Duration = Duration::from_secs(1);
 
-impl<'a, C: CallConnection> CallTask<'a, C> {
-    /// Starts the request. An open circuit fails it without sending anything.
+impl<C: CallConnection> CallTask<'_, C> {
+    /// Starts the request, once the call is confirmed. An open circuit fails it without sending
+    /// anything.
     pub(super) fn ask(&mut self) {
         let (Some(task), Some(mut request)) = (self.task.clone(), self.request.take()) else {
             return;
@@ -32,68 +32,55 @@ impl<'a, C: CallConnection> CallTask<'a, C> {
         // With several tries, each has its own permit.
         let is_tried_once = task.webhook().is_none_or(Webhook::is_tried_once);
         let permit = is_tried_once.then(|| breakers.acquire(&self.channel.webhook));
-        let permit = match permit.transpose() {
-            Ok(permit) => permit,
-            Err(open) => {
-                self.pending_outcome = Some(Box::pin(ready(Outcome::unsent(open))));
-                return;
+        let permit = permit.transpose();
+        if permit.is_ok() {
+            self.note_request(&mut request);
+        }
+        let listing = self.listing(self.began + task.timeout());
+        let unconfirmed = self.unconfirmed.take();
+        let tasks = Arc::clone(&self.tasks);
+        let recording = self.recording.clone();
+        self.pending_outcome = Some(Box::pin(async move {
+            // Held until the webhook has answered.
+            let _confirmed = match unconfirmed {
+                Some(unconfirmed) => match Box::pin(unconfirmed.confirm()).await {
+                    Ok(confirmed) => Some(confirmed),
+                    Err(why) => return Asked::refused(why),
+                },
+                None => None,
+            };
+            let permit = match permit {
+                Ok(permit) => permit,
+                Err(open) => return Outcome::unsent(open).into(),
+            };
+            let _listed = listing.list();
+            let mut answered = recording.as_ref().map(|_| ResponseMeta::default());
+            let context = SendContext {
+                breakers: Some(&breakers),
+                note: answered.as_mut(),
+            };
+            let outcome = task.ask(&tasks.client, request, context).await;
+            record(permit, &outcome);
+            if let (Some(recording), Some(answered)) = (recording, answered) {
+                recording.outcome(&outcome, &answered);
             }
-        };
+            Asked::from(outcome)
+        }));
+    }
+
+    /// Notes the request for the report, the recording and the traces.
+    fn note_request(&mut self, request: &mut TaskRequest) {
         if let TaskRequest::Request(request) = &request {
             self.request_line = Some(request.request_line().into_boxed_str());
         }
-        recording_session::record_request(self.recording.as_ref(), &request);
+        recording_session::record_request(self.recording.as_ref(), request);
         if let Some(spans) = &mut self.spans {
-            spans.begin_request(&mut request);
-        }
-        let until = self.began + task.timeout();
-        self.live_call = Some(self.list_as_live(until));
-        let tasks = Arc::clone(&self.tasks);
-        let (verifier, uuid) = (self.verifier(), self.channel.uuid.clone());
-        self.pending_outcome = Some(match self.recording.clone() {
-            Some(recording) => Box::pin(async move {
-                let mut answered = ResponseMeta::default();
-                let outcome = match confirm::confirm(verifier, &uuid).await {
-                    Ok(()) => {
-                        let context = SendContext {
-                            breakers: Some(&breakers),
-                            note: Some(&mut answered),
-                        };
-                        task.ask(&tasks.client, request, context).await
-                    }
-                    Err(unknown) => Outcome::unsent(unknown),
-                };
-                record(permit, &outcome);
-                recording.outcome(&outcome, &answered);
-                outcome
-            }),
-            None => Box::pin(async move {
-                let outcome = match confirm::confirm(verifier, &uuid).await {
-                    Ok(()) => {
-                        let context = SendContext {
-                            breakers: Some(&breakers),
-                            note: None,
-                        };
-                        task.ask(&tasks.client, request, context).await
-                    }
-                    Err(unknown) => Outcome::unsent(unknown),
-                };
-                record(permit, &outcome);
-                outcome
-            }),
-        });
-    }
-
-    /// Returns the verifier for this call. A parked call needs none: the switch itself reported it.
-    fn verifier(&self) -> Option<Arc<CallVerifier>> {
-        match self.channel.hand_over {
-            HandOver::Socket { .. } => self.call_control.verifier.clone(),
-            HandOver::Parked(_) => None,
+            spans.begin_request(request);
         }
     }
 
-    /// Lists the call among those that wait, until the webhook's deadline.
-    fn list_as_live(&self, until: Instant) -> ActiveCallGuard<'a> {
+    /// Returns the call's entry in the list of those that wait, until the webhook's deadline.
+    fn listing(&self, until: Instant) -> UnlistedCall {
         let Channel {
             uuid,
             caller,
@@ -104,10 +91,8 @@ impl<'a, C: CallConnection> CallTask<'a, C> {
         } = &self.channel;
         let account = account.as_deref().unwrap_or_default();
         let texts = [uuid.as_str(), caller, destination, webhook, account];
-        self.call_control
-            .options
-            .live_calls
-            .hold(texts, self.began, until)
+        let live_calls = &self.call_control.options.live_calls;
+        live_calls.unlisted(texts, self.began, until)
     }
 
     /// Stores the request to be sent in the background. Waits for the store for a limited time.
@@ -116,12 +101,14 @@ impl<'a, C: CallConnection> CallTask<'a, C> {
         let Some(TaskRequest::Request(request)) = self.request.take() else {
             return;
         };
-        let verifier = self.verifier();
         if let Some(recording) = &self.recording {
             recording.request(&request);
         }
-        if let Err(unknown) = confirm::confirm(verifier, &self.channel.uuid).await {
-            self.outcome = Some(Outcome::unsent(unknown));
+        if let Some(unconfirmed) = self.unconfirmed.take()
+            && let Err(why) = unconfirmed.confirm().await
+        {
+            self.is_refused = true;
+            self.outcome = Some(Outcome::unsent(why));
             return;
         }
         let request = BackgroundRequest {

@@ -27,6 +27,9 @@ const RESCUE_POSSIBLE: Duration = Duration::from_secs(1);
 /// millisecond of its answer to `connect`, if its machine is not busy.
 const PARKED_WITHIN: Duration = Duration::from_millis(100);
 
+/// How long a stranger may take to say goodbye.
+const STRANGER: Duration = Duration::from_secs(1);
+
 /// The state of a call at the time it is to be released.
 enum Ownership {
     /// Switchhook still holds the call.
@@ -50,9 +53,13 @@ impl<C: CallConnection> CallTask<'_, C> {
             }
         }
         self.left_at = Instant::now();
-        self.live_call = None;
-        self.set_timer(self.call_control.options.goodbye_deadline, Input::Deadline);
-        self.keep_answer();
+        let goodbye = self.call_control.options.goodbye_deadline;
+        if self.is_refused {
+            self.set_timer(goodbye.min(STRANGER), Input::Deadline);
+        } else {
+            self.set_timer(goodbye, Input::Deadline);
+            self.keep_answer();
+        }
     }
 
     fn queue_release(&mut self, line: Line) {

@@ -9,6 +9,7 @@ use tracing::{debug, warn};
 use crate::call_control::CallControlOptions;
 use crate::call_control::call_connection::{CallConnection, SwitchMessage};
 use crate::call_control::call_report::Ending;
+use crate::call_control::confirm::Asked;
 use switchhook_core::outcome::{Failure, Outcome, Reason};
 use switchhook_core::session::{Input, State};
 use switchhook_core::variables;
@@ -27,10 +28,11 @@ impl<C: CallConnection> CallTask<'_, C> {
                         return Input::ConnectionLost;
                     }
                 },
-                outcome = outcome(&mut self.pending_outcome) => {
+                asked = outcome(&mut self.pending_outcome) => {
                     self.pending_outcome = None;
-                    let line = variables::line(&outcome);
-                    self.outcome = Some(outcome);
+                    self.is_refused = asked.is_refused;
+                    let line = variables::line(&asked.outcome);
+                    self.outcome = Some(asked.outcome);
                     return Input::OutcomeReady(line);
                 }
                 () = self.timer.as_mut() => if let Some(input) = self.on_timer() { return input },
@@ -137,7 +139,7 @@ pub(super) fn watch_after(options: &CallControlOptions) -> Duration {
     options.watch_after.min(options.music_after)
 }
 
-async fn outcome(pending_outcome: &mut Option<BoxFuture<'static, Outcome>>) -> Outcome {
+async fn outcome(pending_outcome: &mut Option<BoxFuture<'static, Asked>>) -> Asked {
     match pending_outcome {
         Some(outcome) => outcome.await,
         None => pending().await,

@@ -33,11 +33,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, info, warn};
 
+use crate::follow::Password;
 use crate::limits;
 use eslclient::{self, Client, ClientOptions, Command, Connection, Event, Events, Format, Limits};
 use switchhook_core::health::Health;
 use switchhook_core::metric_names;
-use switchhook_core::secret::Secret;
 
 use super::CallControl;
 use super::call_task::EndedCall;
@@ -63,8 +63,8 @@ const NAMES: [&str; 3] = ["CHANNEL_PARK", "CHANNEL_UNPARK", "CHANNEL_HANGUP"];
 pub(crate) struct ParkOptions {
     /// Host and port of its Event Socket.
     pub address: String,
-    /// Its password.
-    pub password: Secret,
+    /// The password of the next connection; a reload may replace it.
+    pub password: Password,
     /// This service's name in the dialplan (`flow.service`).
     pub service: String,
     /// Limits on what it sends.
@@ -141,6 +141,7 @@ impl ParkListener {
             connect_deadline,
             ..
         } = &self.options;
+        let password = password.load_full();
         eslclient::open_inbound(address, password.reveal(), *frames, *connect_deadline).await
     }
 

@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
+use arc_swap::ArcSwap;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex};
@@ -14,6 +15,7 @@ use super::*;
 use crate::call_control::{BackgroundRequest, CallControlOptions, CallPersistence, KeptAnswer};
 use crate::config::Config;
 use crate::service::compile;
+use switchhook_core::secret::Secret;
 
 /// No call leaves anything behind in these tests.
 struct Nothing;
@@ -92,7 +94,7 @@ fn listener() -> ParkListener {
     );
     let options = ParkOptions {
         address: "the switch".to_owned(),
-        password: Secret::new("ClueCon"),
+        password: Arc::new(ArcSwap::from_pointee(Secret::new("ClueCon"))),
         service: "one".to_owned(),
         frames: Limits::default(),
         connect_deadline: Duration::from_secs(5),

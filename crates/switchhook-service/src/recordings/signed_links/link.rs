@@ -59,19 +59,26 @@ impl LinkKey {
         Self(keyed.unwrap_or_else(|_| Hmac::<Sha256>::new(&Default::default())))
     }
 
-    /// Returns the query of a link to `path` that is valid until `until`, in seconds since 1970.
-    pub(super) fn query(&self, path: &str, until: u64) -> String {
-        let signature = self.mac(path, until).finalize().into_bytes();
+    /// Returns the query of a link to `path` that is valid until `until`, in seconds since 1970, for
+    /// the file with this content tag.
+    pub(super) fn query(&self, path: &str, until: u64, file: &str) -> String {
+        let signature = self.mac(path, until, file).finalize().into_bytes();
         let signature: String = signature.iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("expires={until}&signature={signature}")
+        format!("expires={until}&file={file}&signature={signature}")
     }
 
-    /// Checks that a query is valid for `path` at `now`, in seconds since 1970.
+    /// Checks that a query is valid for `path` at `now`, in seconds since 1970. Returns the content
+    /// tag of the file that it is for.
     ///
     /// # Errors
     /// Returns why it is not.
-    pub(super) fn verify(&self, path: &str, query: &str, now: u64) -> Result<(), LinkError> {
-        let value = |wanted: &str| {
+    pub(super) fn verify<'a>(
+        &self,
+        path: &str,
+        query: &'a str,
+        now: u64,
+    ) -> Result<&'a str, LinkError> {
+        let value = |wanted: &str| -> Option<&'a str> {
             let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
             pairs
                 .find(|(name, _)| *name == wanted)
@@ -79,23 +86,23 @@ impl LinkKey {
         };
         let until = value("expires").and_then(|text| text.parse().ok());
         let signature = value("signature").and_then(decode_signature);
-        let (Some(until), Some(signature)) = (until, signature) else {
+        let (Some(until), Some(file), Some(signature)) = (until, value("file"), signature) else {
             return Err(LinkError::Forged);
         };
         // Compares in constant time.
-        let verified = self.mac(path, until).verify_slice(&signature);
+        let verified = self.mac(path, until, file).verify_slice(&signature);
         verified.map_err(|_| LinkError::Forged)?;
         if now >= until {
             Err(LinkError::Expired)
         } else {
-            Ok(())
+            Ok(file)
         }
     }
 
-    fn mac(&self, path: &str, until: u64) -> Hmac<Sha256> {
+    fn mac(&self, path: &str, until: u64, file: &str) -> Hmac<Sha256> {
         let mut mac = self.0.clone();
-        // Unambiguous: a number follows the last line feed.
-        mac.update(format!("{path}\n{until}").as_bytes());
+        // Unambiguous: what follows the path has no line feed.
+        mac.update(format!("{path}\n{until} {file}").as_bytes());
         mac
     }
 }

@@ -2,8 +2,12 @@
 //! with ranges, until it expires, and nothing else.
 
 mod link;
-mod permit_body;
 
+use std::fs::File;
+use std::io;
+use std::net::IpAddr;
+use std::os::fd::AsRawFd as _;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,19 +17,18 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{HeaderName, HeaderValue};
 use axum::http::{Method, StatusCode};
-use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use metrics::counter;
 use percent_encoding::percent_decode_str;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
-use tower_http::services::ServeDir;
+use tower_http::services::ServeFile;
 
-use super::folder::{Folder, encode_path};
+use super::folder::{Folder, encode_path, open_within};
+use crate::limits::record_hit;
 pub(crate) use link::LinkError;
 use link::LinkKey;
-use permit_body::PermitBody;
+use switchhook_admin::listener::{self, HeldBody, HttpLimits, KeyedPermits, Peer};
 use switchhook_core::clock;
 use switchhook_core::metric_names;
 use switchhook_core::secret::Secret;
@@ -33,7 +36,11 @@ use switchhook_core::secret::Secret;
 /// The path of links, below the address that other systems know.
 const PATH_PREFIX: &str = "/recordings/";
 /// Downloads at a time; a slow reader holds one permit.
-const MAX_DOWNLOADS: usize = 64;
+const MAX_DOWNLOADS: usize = 128;
+/// Downloads of one address at a time; behind a proxy all have the same.
+const MAX_PER_ADDRESS: usize = 64;
+/// Downloads of one link at a time.
+const MAX_PER_LINK: usize = 4;
 
 /// A folder of recordings, and the links to its files.
 #[derive(Debug)]
@@ -63,22 +70,49 @@ impl SignedLinks {
         &self.folder
     }
 
-    /// Returns the link to the file at a path within the folder, valid from now on.
+    /// Returns the link to the file at a path within the folder, valid from now on. It opens only the
+    /// content with this tag: a later file of the same name is another recording.
     #[must_use]
-    pub fn link(&self, path_in_folder: &str) -> String {
+    pub(crate) fn link(&self, path_in_folder: &str, content_tag: &str) -> String {
         let until = now_s().saturating_add(self.expires.as_secs());
         let (encoded, query) = (
             encode_path(path_in_folder),
-            self.key.query(path_in_folder, until),
+            self.key.query(path_in_folder, until, content_tag),
         );
         format!("{}{PATH_PREFIX}{encoded}?{query}", self.url)
     }
 
-    fn verify(&self, path: &str, query: &str) -> Result<(), LinkError> {
+    /// Returns the path within the folder and the content tag of a valid link.
+    fn verify(&self, path: &str, query: &str) -> Result<LinkedFile, LinkError> {
         let path = path.strip_prefix(PATH_PREFIX).ok_or(LinkError::NotFound)?;
         let path_in_folder = percent_decode_str(path).decode_utf8();
         let path_in_folder = path_in_folder.map_err(|_| LinkError::NotFound)?;
-        self.key.verify(&path_in_folder, query, now_s())
+        let content_tag = self.key.verify(&path_in_folder, query, now_s())?.to_owned();
+        Ok(LinkedFile {
+            folder: self.folder.local.clone(),
+            path_in_folder: path_in_folder.into_owned(),
+            content_tag,
+        })
+    }
+}
+
+/// The file that a link is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct LinkedFile {
+    folder: PathBuf,
+    path_in_folder: String,
+    content_tag: String,
+}
+
+impl LinkedFile {
+    /// Opens the file, if it is the one that the link was made for.
+    fn open(&self) -> io::Result<File> {
+        let (file, tag) = open_within(&self.folder, &self.path_in_folder)?;
+        if tag == self.content_tag {
+            Ok(file)
+        } else {
+            Err(io::ErrorKind::NotFound.into())
+        }
     }
 }
 
@@ -92,29 +126,25 @@ pub(crate) type SharedSignedLinks = Arc<ArcSwapOption<SignedLinks>>;
 #[derive(Clone)]
 struct LinkContext {
     links: SharedSignedLinks,
-    permits: Arc<Semaphore>,
+    by_address: KeyedPermits<IpAddr>,
+    by_link: KeyedPermits<String>,
 }
 
 /// Serves until `stop` is cancelled.
-///
-/// # Errors
-/// Returns the error of the listener's socket.
 pub(crate) async fn serve(
     listener: TcpListener,
     links: SharedSignedLinks,
+    limits: HttpLimits,
     stop: CancellationToken,
-) -> std::io::Result<()> {
+) {
     let context = LinkContext {
         links,
-        permits: Arc::new(Semaphore::new(MAX_DOWNLOADS)),
+        by_address: KeyedPermits::new(MAX_DOWNLOADS, MAX_PER_ADDRESS),
+        by_link: KeyedPermits::new(MAX_DOWNLOADS, MAX_PER_LINK),
     };
-    let app = Router::new()
-        .fallback(fetch)
-        .layer(from_fn_with_state(context.clone(), guard))
-        .with_state(context);
-    axum::serve(listener, app)
-        .with_graceful_shutdown(stop.cancelled_owned())
-        .await
+    let app = Router::new().fallback(fetch).with_state(context);
+    let at_limit = || record_hit("http_connections");
+    listener::serve(listener, app, limits, at_limit, stop).await;
 }
 
 /// Headers that keep a browser from caching or running a file.
@@ -125,30 +155,27 @@ const HEADERS: [(&str, &str); 4] = [
     ("x-content-type-options", "nosniff"),
 ];
 
-/// Checks each request's link, and limits the downloads at a time.
-async fn guard(State(context): State<LinkContext>, request: Request, next: Next) -> Response {
-    let mut response = match check_request(&context, &request) {
-        Err(error) => {
-            counter!(metric_names::RECORDINGS, "outcome" => error.outcome()).increment(1);
-            (error.status(), format!("{error}\n")).into_response()
+/// Why a request gets no file.
+enum Refused {
+    Link(LinkError),
+    Busy,
+}
+
+/// Sends the file of a valid link, or the requested range, and limits the downloads at a time.
+async fn fetch(State(context): State<LinkContext>, Peer(peer): Peer, request: Request) -> Response {
+    let (outcome, mut response) = match open(&context, peer.ip(), request).await {
+        Ok(response) => ("sent", response),
+        Err(Refused::Busy) => {
+            let message = "try again later\n";
+            let busy = (StatusCode::SERVICE_UNAVAILABLE, message).into_response();
+            ("busy", busy)
         }
-        Ok(()) => match Arc::clone(&context.permits).try_acquire_owned() {
-            Err(_) => {
-                counter!(metric_names::RECORDINGS, "outcome" => "busy").increment(1);
-                (StatusCode::SERVICE_UNAVAILABLE, "try again later\n").into_response()
-            }
-            Ok(permit) => {
-                let response = next.run(request).await;
-                let outcome = if response.status().is_success() {
-                    "sent"
-                } else {
-                    "absent"
-                };
-                counter!(metric_names::RECORDINGS, "outcome" => outcome).increment(1);
-                response.map(|body| Body::new(PermitBody::new(body, permit)))
-            }
-        },
+        Err(Refused::Link(error)) => {
+            let refused = (error.status(), format!("{error}\n")).into_response();
+            (error.outcome(), refused)
+        }
     };
+    counter!(metric_names::RECORDINGS, "outcome" => outcome).increment(1);
     for (name, value) in HEADERS {
         let value = HeaderValue::from_static(value);
         response
@@ -158,7 +185,20 @@ async fn guard(State(context): State<LinkContext>, request: Request, next: Next)
     response
 }
 
-fn check_request(context: &LinkContext, request: &Request) -> Result<(), LinkError> {
+/// Returns the file's response; its body holds the places of the address and of the link.
+async fn open(context: &LinkContext, peer: IpAddr, request: Request) -> Result<Response, Refused> {
+    let linked = check_request(context, &request).map_err(Refused::Link)?;
+    let by_link = context.by_link.try_acquire(linked.path_in_folder.clone());
+    let by_address = context.by_address.try_acquire(peer);
+    let (Some(by_link), Some(by_address)) = (by_link, by_address) else {
+        return Err(Refused::Busy);
+    };
+    let response = send(linked, request).await.map_err(Refused::Link)?;
+    let held = (by_link, by_address);
+    Ok(response.map(|body| Body::new(HeldBody::new(body, held))))
+}
+
+fn check_request(context: &LinkContext, request: &Request) -> Result<LinkedFile, LinkError> {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return Err(LinkError::NotFound);
     }
@@ -168,25 +208,26 @@ fn check_request(context: &LinkContext, request: &Request) -> Result<(), LinkErr
     links.verify(uri.path(), uri.query().unwrap_or_default())
 }
 
-/// Sends the file, or the requested range. The library refuses `..` and absolute paths.
-async fn fetch(State(context): State<LinkContext>, mut request: Request) -> Response {
-    let links = context.links.load_full();
-    let path = request
-        .uri()
-        .path()
-        .strip_prefix(PATH_PREFIX)
-        .map(|path| format!("/{path}"));
-    let uri = path.and_then(|path| path.parse().ok());
-    let (Some(links), Some(uri)) = (links, uri) else {
-        return StatusCode::NOT_FOUND.into_response();
+/// Sends the opened file: what happens to its name meanwhile does not matter.
+async fn send(linked: LinkedFile, request: Request) -> Result<Response, LinkError> {
+    let kind = mime_guess::from_path(&linked.path_in_folder).first_or_octet_stream();
+    let opening = tokio::task::spawn_blocking(move || linked.open());
+    let Ok(Ok(file)) = opening.await else {
+        return Err(LinkError::NotFound);
     };
-    *request.uri_mut() = uri;
-    let mut files = ServeDir::new(&links.folder.local).append_index_html_on_directories(false);
-    match files.try_call(request).await {
-        Ok(response) => response.map(Body::new),
-        // Clients do not see the system's error.
-        Err(_) => StatusCode::NOT_FOUND.into_response(),
+    let mut serving = ServeFile::new_with_mime(path_of(&file), &kind);
+    // Clients do not see the system's error.
+    let response = serving.try_call(request).await;
+    let response = response.map_err(|_| LinkError::NotFound)?;
+    if response.status() == StatusCode::NOT_FOUND {
+        return Err(LinkError::NotFound);
     }
+    Ok(response.map(Body::new))
+}
+
+/// Returns a path that opens this very file again.
+fn path_of(file: &File) -> PathBuf {
+    PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()))
 }
 
 #[cfg(test)]

@@ -137,7 +137,8 @@ impl Target {
     }
 
     async fn upload(&self, key: &Path, snapshot: &FileSnapshot) -> Result<(), PublishError> {
-        let file = File::open(&snapshot.file).await.map_err(unreadable)?;
+        let file = snapshot.open(&self.options.folder).map_err(unreadable)?;
+        let file = File::from_std(file);
         // A file that grows meanwhile is noticed later, and must not exceed the allowed size.
         let mut file = file.take(snapshot.bytes);
         let attributes = self.attributes(&snapshot.file);

@@ -48,9 +48,15 @@ fn an_unknown_key_is_refused_with_the_one_that_was_probably_meant() {
         messages(read("[webhook.lookup]"))
             .contains("webhook: is not a section of this file; did you mean webhooks?")
     );
-    assert!(messages(read("[egress]\nfirewall = true")).contains(
-        "remove it; known here: allow_plain_http, proxy, proxy_auth, allow_addresses, hosts"
+    let unknown = messages(read(
+        "[egress]
+firewall = true",
     ));
+    let known = "allow_plain_http, proxy, proxy_auth, allow_addresses, secret_params, hosts";
+    assert!(
+        unknown.contains(&format!("remove it; known here: {known}")),
+        "{unknown}"
+    );
 }
 
 #[test]

@@ -139,11 +139,18 @@ fn oauth2_and_tls_are_read_with_their_files() {
 fn who_may_connect_and_what_http_is_called_are_read() {
     let text = "[listen]\nallow = [\"10.0.0.5\", \"10.1.0.0/16\"]\nconfirm_calls = false\n\
                 http_hosts = [\"Hook.Example\"]\nhttp_token_env = \"TOKEN\"\n";
-    let listen = read_in(text, &[("TOKEN", "s3cret")]).unwrap().listen;
+    let listen = read_in(text, &[("TOKEN", "s3cret, long enough")])
+        .unwrap()
+        .listen;
     assert_eq!(listen.allow.len(), 2);
     assert!(!listen.confirm_calls && !format!("{listen:?}").contains("s3cret"));
     assert_eq!(listen.http_hosts, ["hook.example"]);
-    assert_eq!(listen.http_token, Some(Secret::new("s3cret")));
+    assert_eq!(listen.http_token, Some(Secret::new("s3cret, long enough")));
     let wrong = messages(read_in("[listen]\nhttp_hosts = [\"a:80\"]", &[]));
     assert!(wrong.contains("write it without port"), "{wrong}");
+    let short = messages(read_in("[listen]\nhttp_token = \"15 characters..\"", &[]));
+    assert!(
+        short.contains("has 15 characters, fewer than the minimum of 16"),
+        "{short}"
+    );
 }

@@ -31,19 +31,10 @@ async fn call(running: &Running, uuid: &str, webhook: &str) -> Peer {
 async fn a_call_that_no_switch_has_is_let_go_politely_and_asks_no_webhook() {
     let switch = Port8021::start().await;
     let running = following(&switch, "").await;
-    let liars = [
-        "00000000-0000-0000-0000-000000000000",
-        "not a uuid",
-        "unload mod_event_socket",
-        "all",
-    ];
+    let liars = ["00000000-0000-0000-0000-000000000000", "all"];
     for uuid in liars {
         for webhook in ["lookup", "later"] {
             let peer = call(&running, uuid, webhook).await;
-            if uuid.contains(' ') {
-                // No variable can be written to such a channel; it is released in any case.
-                continue;
-            }
             let get = |name| peer.channel.get(name);
             assert_eq!(get("flow.line"), Some("1"), "{uuid} {webhook}");
             assert_eq!(get("flow.key.error_reason"), Some("INVALID_REQUEST"));
@@ -53,7 +44,7 @@ async fn a_call_that_no_switch_has_is_let_go_politely_and_asks_no_webhook() {
     }
     // The first request belongs to a call that exists.
     let known = "11111111-1111-1111-1111-111111111111";
-    switch.alive(&[known]);
+    switch.has_peers(&[known]);
     let (request, peer) = tokio::join!(
         running.receiver.answer(200, "{}"),
         call(&running, known, "lookup")
@@ -68,7 +59,7 @@ async fn while_the_switch_cannot_say_calls_are_served() {
     let switch = Port8021::start().await;
     let running = following(&switch, "").await;
     // The switch is connected and does not answer that command.
-    switch.refuse(Some("api uuid_exists"));
+    switch.refuse(Some("api uuid_dump"));
     let (_, peer) = tokio::join!(
         running.receiver.answer(200, "{}"),
         call(&running, "22222222-1111-1111-1111-111111111111", "lookup")

@@ -76,6 +76,38 @@ async fn a_body_above_its_limit_and_silence_end_the_connection() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn unfinished_messages_of_all_peers_share_a_budget() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let limits = "frame_memory = \"1 MiB\"\nconnect_deadline = \"25s\"";
+    let running = with(limits, "").await;
+    let before = count(&running, &limit("frame_memory")).await;
+    // Half a MiB of a head each: there is room for two.
+    let mut peers = Vec::new();
+    for _ in 0..3 {
+        let mut stream = tokio::net::TcpStream::connect(running.esl()).await.unwrap();
+        let line = format!("X-Long: {}", "x".repeat(512 * 1024));
+        let _ = stream.write_all(line.as_bytes()).await;
+        peers.push(stream);
+    }
+    while count(&running, &limit("frame_memory")).await <= before {
+        tokio::task::yield_now().await;
+    }
+    // A usual call needs nothing of it.
+    let mut call = Peer::call(running.esl(), Channel::to("lookup")).await;
+    tokio::join!(running.receiver.answer(200, ""), call.until_exit());
+    assert_eq!(call.channel.get("flow.line"), Some("0"));
+    // An announced body is refused before a byte of it has come.
+    let mut announces = tokio::net::TcpStream::connect(running.esl()).await.unwrap();
+    let head = b"Content-Type: command/reply\nContent-Length: 8000000\n\n";
+    announces.write_all(head).await.unwrap();
+    let mut heard = Vec::new();
+    announces.read_to_end(&mut heard).await.unwrap();
+    assert_eq!(heard, b"connect\n\n");
+    drop(peers);
+    running.service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_webhook_above_its_limits_means_line_1() {
     for (webhook, body, reason) in [
         (

@@ -11,4 +11,6 @@ mod confirm;
 mod hostile;
 mod life;
 mod limits;
+mod reload;
+mod strangers;
 mod traces;
