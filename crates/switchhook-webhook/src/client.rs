@@ -31,8 +31,9 @@ use super::error::{self, RequestStage};
 use super::idempotency_key;
 use super::prepared::Prepared;
 use super::resolve::{NameLookup, SystemLookup};
+use super::token::TokenRefusal;
 use body::{Body, decode, read};
-use connections::Connections;
+use connections::{Connections, NoAnswer};
 use switchhook_core::outcome::{Failure, Outcome, Phases, Reason};
 
 /// Bytes of a delivery's response that are read so that its connection can be reused.
@@ -112,6 +113,8 @@ struct Exchanged {
     outcome: Outcome,
     meta: ResponseMeta,
     retry_after: Option<String>,
+    /// What the token endpoint answered, if there was no token.
+    token: Option<Box<TokenRefusal>>,
 }
 
 impl Exchanged {
@@ -120,6 +123,7 @@ impl Exchanged {
             outcome: Outcome::unsent(failure),
             meta: ResponseMeta::default(),
             retry_after: None,
+            token: None,
         }
     }
 }
@@ -221,15 +225,17 @@ impl Client {
         // Boxed, so that the caller's future holds only a pointer to the client's state.
         let exchange = self.exchange(webhook, (prepared, until), &mut progress);
         let exchange = Box::pin(watch.watch(exchange));
-        let verdict = match timeout_at(until, exchange).await {
-            Ok(verdict) => verdict,
+        let (verdict, token) = match timeout_at(until, exchange).await {
+            Ok(Ok(mapped)) => (Ok(mapped), None),
+            Ok(Err(NoAnswer { failure, token })) => (Err(failure), token),
             Err(_) => {
                 let stage = match progress.status {
                     Some(_) => RequestStage::Status,
                     None => RequestStage::NoStatus(watch.state()),
                 };
                 let late = error::timed_out(limit, &prepared.url, stage);
-                Err(proxy_layer::named_in(self.egress(), late))
+                let late = proxy_layer::named_in(self.egress(), late);
+                (Err(late), None)
             }
         };
         progress.phases.connected = match watch.state() {
@@ -249,6 +255,7 @@ impl Client {
             },
             meta: progress.meta,
             retry_after: progress.retry_after,
+            token,
         }
     }
 
@@ -257,13 +264,13 @@ impl Client {
         webhook: &Webhook,
         (prepared, until): (&mut Prepared, Instant),
         progress: &mut Progress,
-    ) -> Result<Vec<switchhook_core::outcome::Mapped>, Failure> {
+    ) -> Result<Vec<switchhook_core::outcome::Mapped>, NoAnswer> {
         let started = Instant::now();
         let mut reply = self.connections.send(webhook, prepared, until).await?;
         let url = &prepared.url;
         let response = &mut reply.response;
         if let Some(failure) = proxy_layer::answered(self.egress(), url, response) {
-            return Err(failure);
+            return Err(failure.into());
         }
         progress.phases.headers = Some(started.elapsed());
         progress.status = Some(response.status().as_u16());
@@ -281,13 +288,14 @@ impl Client {
         let redirect = progress.meta.redirect.as_deref();
         let refused = error::status_failure(response.status(), url, redirect, &[]);
         if let (Some(failure), Err(_)) = (refused, &read) {
-            return Err(failure);
+            return Err(failure.into());
         }
         let read = read?;
         progress.meta.whole = matches!(read, Body::Whole(_));
         progress.raw = read.into_bytes();
         let Progress { meta, raw, .. } = progress;
-        evaluate_response(webhook, (response.status(), url), meta, raw)
+        let evaluated = evaluate_response(webhook, (response.status(), url), meta, raw);
+        Ok(evaluated?)
     }
 
     /// Delivers a document: sends a request and reads only the status of the response. Records its
@@ -314,8 +322,9 @@ impl Client {
         webhook: &Webhook,
         prepared: &mut Prepared,
         deadline: Duration,
-    ) -> Result<Delivery, Failure> {
-        self.connections.egress().check_url(&prepared.url)?;
+    ) -> Result<Delivery, NoAnswer> {
+        let allowed = self.connections.egress().check_url(&prepared.url);
+        allowed.map_err(Failure::from)?;
         let started = Instant::now();
         let until = started + deadline;
         let watch = ConnectionWatch::new(until);
@@ -328,7 +337,7 @@ impl Client {
         };
         let mut reply = sent.map_err(late)??;
         if let Some(failure) = proxy_layer::answered(self.egress(), url, &reply.response) {
-            return Err(failure);
+            return Err(failure.into());
         }
         let mut delivery = Delivery {
             status: reply.response.status().as_u16(),
