@@ -5,6 +5,7 @@ use test_support::peer;
 
 mod backtest;
 mod blocked_log;
+mod call;
 mod forget_backup;
 mod many_connections;
 mod outbox_commands;
