@@ -193,11 +193,12 @@ impl Connections {
         permit: Permit,
         prepared: &Prepared,
     ) -> Result<PendingResponse, Failure> {
-        match permit.http.execute(request(prepared)).await {
-            Ok(response) => Ok(self.pending(permit, response, &prepared.url)),
-            // Boxed: it is rare, and a waiting request has no room for it.
-            Err(error) => Box::pin(self.execute_again(permit, prepared, error)).await,
-        }
+        let error = match permit.http.execute(request(prepared)).await {
+            Ok(response) => return Ok(self.pending(permit, response, &prepared.url)),
+            Err(error) => error,
+        };
+        // Boxed: it is rare, and a waiting request has no room for it.
+        Box::pin(self.execute_again(permit, prepared, error)).await
     }
 
     async fn execute_again(

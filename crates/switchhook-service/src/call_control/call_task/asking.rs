@@ -121,7 +121,7 @@ impl<'a, C: CallConnection> CallTask<'a, C> {
             recording.request(&request);
         }
         if let Err(unknown) = confirm::confirm(verifier, &self.channel.uuid).await {
-            self.outcome = Some(Outcome::unsent(unknown));
+            self.outcome = Some(Box::new(Outcome::unsent(unknown)));
             return;
         }
         let request = BackgroundRequest {

@@ -30,7 +30,7 @@ impl<C: CallConnection> CallTask<'_, C> {
                 outcome = outcome(&mut self.pending_outcome) => {
                     self.pending_outcome = None;
                     let line = variables::line(&outcome);
-                    self.outcome = Some(outcome);
+                    self.outcome = Some(Box::new(outcome));
                     return Input::OutcomeReady(line);
                 }
                 () = self.timer.as_mut() => if let Some(input) = self.on_timer() { return input },
@@ -79,10 +79,10 @@ impl<C: CallConnection> CallTask<'_, C> {
 
     /// Sets the outcome of a request that was sent and is not waited for any longer.
     fn fail_with(&mut self, failure: Failure) {
-        self.outcome = Some(Outcome {
+        self.outcome = Some(Box::new(Outcome {
             duration: Some(self.began.elapsed()),
             ..Outcome::unsent(failure)
-        });
+        }));
     }
 
     /// Returns the session's input for a message, if it has one.
