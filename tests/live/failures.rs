@@ -160,7 +160,7 @@ async fn circuit_opens_and_closes(
     for _ in 0..2 {
         assert_eq!(reason(&dial().await).as_deref(), Some("TIMEOUT"));
     }
-    let open_metric = "switchhook_circuit_open{webhook=\"frail\"}";
+    let open_metric = "switchhook_circuit_open{webhook=\"frail\",url=\"url\"}";
     service.await_metric(&format!("{open_metric} 1")).await;
     let line = dial().await;
     assert_eq!(reason(&line).as_deref(), Some("CIRCUIT_OPEN"));

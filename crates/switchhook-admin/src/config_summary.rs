@@ -13,6 +13,8 @@ pub struct ConfigSummary {
     pub method: String,
     /// The template of the URL.
     pub url: String,
+    /// The templates of the further URLs.
+    pub fallback_urls: Vec<String>,
     /// The time within which an answer must arrive.
     pub timeout: Duration,
     /// Requests on one HTTP/2 connection, if it is not the default.
@@ -29,6 +31,14 @@ pub struct ConfigSummary {
     pub mapped: Vec<String>,
     /// The documents that it receives, in words.
     pub documents: Vec<String>,
+}
+
+impl ConfigSummary {
+    /// Returns the templates of all URLs, in the order in which they are asked.
+    pub(crate) fn urls(&self) -> Vec<&str> {
+        let fallback_urls = self.fallback_urls.iter().map(String::as_str);
+        std::iter::once(&*self.url).chain(fallback_urls).collect()
+    }
 }
 
 /// The settings of every webhook by its name; a reload replaces them.

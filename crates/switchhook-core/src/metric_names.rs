@@ -17,8 +17,10 @@ pub const ON_HOLD: &str = "switchhook_calls_on_hold";
 pub const LOOKUPS: &str = "switchhook_lookups_total";
 /// Seconds from the request to its outcome, by `webhook` and `reason`.
 pub const WEBHOOK_SECONDS: &str = "switchhook_webhook_seconds";
-/// 1 while a `webhook`'s circuit is open and calls do not wait for it, else 0.
+/// 1 while the circuit of one of a `webhook`'s URLs is open and calls do not wait for it, else 0.
 pub const CIRCUIT_OPEN: &str = "switchhook_circuit_open";
+/// The label `url` of a webhook's first URL.
+pub const FIRST_URL: &str = "url";
 /// Seconds of a call that Switchhook took and not the webhook.
 pub const OVERHEAD_SECONDS: &str = "switchhook_overhead_seconds";
 /// Tries of webhooks that may have several (`retry`, `fallback_urls`), by `webhook` and `reason`.
@@ -233,7 +235,7 @@ fn webhook_at_zero(webhook: &str) {
         drop(histogram!(WEBHOOK_SECONDS, "webhook" => webhook.to_owned(), "reason" => result));
         counter!(TRIES, "webhook" => webhook.to_owned(), "reason" => result).absolute(0);
     }
-    gauge!(CIRCUIT_OPEN, "webhook" => webhook.to_owned()).increment(0.0);
+    gauge!(CIRCUIT_OPEN, "webhook" => webhook.to_owned(), "url" => FIRST_URL).increment(0.0);
     for outcome in DELIVERY_OUTCOMES {
         counter!(DELIVERIES, "endpoint" => webhook.to_owned(), "outcome" => outcome).absolute(0);
     }
@@ -288,7 +290,10 @@ fn describe_webhooks() {
         Unit::Seconds,
         "Time of a call that Switchhook took and not the webhook"
     );
-    describe_gauge!(CIRCUIT_OPEN, "Whether a webhook's circuit is open");
+    describe_gauge!(
+        CIRCUIT_OPEN,
+        "Whether the circuit of one of a webhook's URLs is open"
+    );
     describe_counter!(TRIES, "Tries, by webhook and reason");
     describe_counter!(
         RESENT,

@@ -81,7 +81,11 @@ impl MetricsRecorder {
             sample(out, key, "", None, &count.load(Ordering::Relaxed));
         });
         self.families(&mut out, "gauge", &self.0.gauges, |out, key, bits| {
-            sample(out, key, "", None, &float(bits));
+            let value = float(bits);
+            // What a gauge measured is gone if it is no number.
+            if !value.0.is_nan() {
+                sample(out, key, "", None, &value);
+            }
         });
         self.families(&mut out, "histogram", &self.0.histograms, buckets);
         out

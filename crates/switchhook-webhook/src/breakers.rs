@@ -47,6 +47,8 @@ struct WebhookBreaker {
     config: BreakerConfig,
     /// The circuit's name for people: the webhook's, or that of one of its `fallback_urls`.
     label: String,
+    /// The metric's label `url`: a place in the configuration, since a URL may hold secrets.
+    url: String,
     breaker: Mutex<Breaker>,
     fallback_urls: Vec<Arc<WebhookBreaker>>,
 }
@@ -103,14 +105,15 @@ impl Breakers {
             (breaker.config.webhook.clone(), breaker)
         };
         let by_webhook: HashMap<_, _> = config.map(keep).collect();
-        for (name, old) in before.iter() {
-            if !by_webhook
-                .get(name)
-                .is_some_and(|kept| Arc::ptr_eq(kept, old))
-            {
-                set_gauge(name, false);
-            }
-        }
+        let is_in = |all: &HashMap<String, Arc<WebhookBreaker>>, one: &Arc<WebhookBreaker>| {
+            let same = all.get(&one.config.webhook);
+            same.is_some_and(|same| Arc::ptr_eq(same, one))
+        };
+        let gone = before.values().filter(|old| !is_in(&by_webhook, old));
+        gone.for_each(|old| old.hide());
+        let new = by_webhook.values().filter(|new| !is_in(&before, new));
+        new.flat_map(|new| new.urls())
+            .for_each(|url| url.show(false));
         self.by_webhook.store(Arc::new(by_webhook));
     }
 
@@ -146,10 +149,15 @@ impl Breakers {
         }
     }
 
-    /// Returns a webhook's open circuit; `None` if it is closed.
+    /// Returns the circuits of a webhook's URL and of its `fallback_urls`, in this order; `None`
+    /// stands for a closed one. Empty without a breaker.
     #[must_use]
-    pub fn status(&self, webhook: &str) -> Option<CircuitStatus> {
-        self.by_webhook.load().get(webhook)?.status()
+    pub fn circuits(&self, webhook: &str) -> Vec<Option<CircuitStatus>> {
+        let by_webhook = self.by_webhook.load();
+        let urls = by_webhook.get(webhook).into_iter();
+        urls.flat_map(|breaker| breaker.urls())
+            .map(WebhookBreaker::status)
+            .collect()
     }
 }
 
@@ -157,26 +165,49 @@ impl WebhookBreaker {
     fn new(config: BreakerConfig) -> Self {
         let fallback = |number| {
             let label = format!("{} (fallback_urls, number {number})", config.webhook);
-            Arc::new(Self::named(label, config.clone(), Vec::new()))
+            let url = format!("fallback_urls.{number}");
+            Arc::new(Self::named((label, url), config.clone(), Vec::new()))
         };
         let fallback_urls = (1..=config.fallback_urls).map(fallback).collect();
-        Self::named(config.webhook.clone(), config, fallback_urls)
+        let names = (config.webhook.clone(), metric_names::FIRST_URL.to_owned());
+        Self::named(names, config, fallback_urls)
     }
 
-    fn named(label: String, config: BreakerConfig, fallback_urls: Vec<Arc<Self>>) -> Self {
+    fn named(
+        (label, url): (String, String),
+        config: BreakerConfig,
+        fallback_urls: Vec<Arc<Self>>,
+    ) -> Self {
         Self {
             label,
+            url,
             breaker: Mutex::new(Breaker::new(config.options)),
             config,
             fallback_urls,
         }
     }
 
-    /// Sets the metric, which is that of the webhook's URL.
+    /// Returns the breakers of the webhook's URL and of its `fallback_urls`.
+    fn urls(&self) -> impl Iterator<Item = &Self> {
+        let fallback_urls = self.fallback_urls.iter().map(|url| &**url);
+        std::iter::once(self).chain(fallback_urls)
+    }
+
+    /// Sets the metric of the URL.
     fn show(&self, open: bool) {
-        if self.label == self.config.webhook {
-            set_gauge(&self.label, open);
-        }
+        self.set_gauge(if open { 1.0 } else { 0.0 });
+    }
+
+    /// Takes the `fallback_urls` out of the metric: they may be gone. The webhook's URL stays.
+    fn hide(&self) {
+        self.show(false);
+        let fallback_urls = self.fallback_urls.iter();
+        fallback_urls.for_each(|url| url.set_gauge(f64::NAN));
+    }
+
+    fn set_gauge(&self, value: f64) {
+        let (webhook, url) = (self.config.webhook.clone(), self.url.clone());
+        gauge!(metric_names::CIRCUIT_OPEN, "webhook" => webhook, "url" => url).set(value);
     }
 
     fn lock(&self) -> MutexGuard<'_, Breaker> {
@@ -214,6 +245,15 @@ impl WebhookBreaker {
         Failure::new(Reason::CircuitOpen, detail)
     }
 
+    /// Says what follows from the circuit's opening.
+    const fn opened(&self) -> &'static str {
+        if self.config.fallback_urls == 0 {
+            "the webhook's circuit opened: calls take line 1 with CIRCUIT_OPEN, and one call probes the webhook after each pause"
+        } else {
+            "the circuit of one of the webhook's URLs opened: calls ask its other URLs, and one call probes this one after each pause"
+        }
+    }
+
     fn finish(&self, permit: BreakerPermit, signal: EndpointSignal, last_error: &str) {
         let change = self.lock().record(permit, signal, last_error, now());
         let (webhook, options) = (&self.label, &self.config.options);
@@ -227,7 +267,8 @@ impl WebhookBreaker {
                     failures,
                     pause_s,
                     why = last_error,
-                    "the webhook's circuit opened: calls take line 1 with CIRCUIT_OPEN, and one call probes the webhook after each pause"
+                    "{}",
+                    self.opened()
                 );
             }
             CircuitChange::Closed => {
@@ -279,11 +320,6 @@ impl Drop for WebhookPermit {
             breaker.finish(permit, EndpointSignal::Unknown, "");
         }
     }
-}
-
-fn set_gauge(webhook: &str, open: bool) {
-    let value = if open { 1.0 } else { 0.0 };
-    gauge!(metric_names::CIRCUIT_OPEN, "webhook" => webhook.to_owned()).set(value);
 }
 
 /// The runtime's clock, which tests can pause.

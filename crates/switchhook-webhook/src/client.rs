@@ -31,8 +31,9 @@ use super::error::{self, RequestStage};
 use super::idempotency_key;
 use super::prepared::Prepared;
 use super::resolve::{NameLookup, SystemLookup};
+use super::token::TokenRefusal;
 use body::{Body, decode, read};
-use connections::Connections;
+use connections::{Connections, NoAnswer, PendingResponse};
 use switchhook_core::outcome::{Failure, Outcome, Phases, Reason};
 
 /// Bytes of a delivery's response that are read so that its connection can be reused.
@@ -112,6 +113,8 @@ struct Exchanged {
     outcome: Outcome,
     meta: ResponseMeta,
     retry_after: Option<String>,
+    /// What the token endpoint answered, if there was no token.
+    token: Option<Box<TokenRefusal>>,
 }
 
 impl Exchanged {
@@ -120,6 +123,7 @@ impl Exchanged {
             outcome: Outcome::unsent(failure),
             meta: ResponseMeta::default(),
             retry_after: None,
+            token: None,
         }
     }
 }
@@ -217,21 +221,24 @@ impl Client {
         }
         let started = Instant::now();
         let until = started + limit;
-        let (mut progress, watch) = (Progress::default(), ConnectionWatch::new(until));
+        let (mut progress, watch) = (None, ConnectionWatch::new(until));
         // Boxed, so that the caller's future holds only a pointer to the client's state.
         let exchange = self.exchange(webhook, (prepared, until), &mut progress);
         let exchange = Box::pin(watch.watch(exchange));
-        let verdict = match timeout_at(until, exchange).await {
-            Ok(verdict) => verdict,
+        let (verdict, token) = match timeout_at(until, exchange).await {
+            Ok(Ok(mapped)) => (Ok(mapped), None),
+            Ok(Err(NoAnswer { failure, token })) => (Err(failure), token),
             Err(_) => {
-                let stage = match progress.status {
+                let stage = match &progress {
                     Some(_) => RequestStage::Status,
                     None => RequestStage::NoStatus(watch.state()),
                 };
                 let late = error::timed_out(limit, &prepared.url, stage);
-                Err(proxy_layer::named_in(self.egress(), late))
+                let late = proxy_layer::named_in(self.egress(), late);
+                (Err(late), None)
             }
         };
+        let mut progress: Progress = progress.map(|reached| *reached).unwrap_or_default();
         progress.phases.connected = match watch.state() {
             ConnectionState::Unknown => None,
             ConnectionState::Resolving | ConnectionState::Connecting => Some(false),
@@ -249,6 +256,7 @@ impl Client {
             },
             meta: progress.meta,
             retry_after: progress.retry_after,
+            token,
         }
     }
 
@@ -256,38 +264,17 @@ impl Client {
         &self,
         webhook: &Webhook,
         (prepared, until): (&mut Prepared, Instant),
-        progress: &mut Progress,
-    ) -> Result<Vec<switchhook_core::outcome::Mapped>, Failure> {
+        progress: &mut Option<Box<Progress>>,
+    ) -> Result<Vec<switchhook_core::outcome::Mapped>, NoAnswer> {
         let started = Instant::now();
-        let mut reply = self.connections.send(webhook, prepared, until).await?;
-        let url = &prepared.url;
-        let response = &mut reply.response;
-        if let Some(failure) = proxy_layer::answered(self.egress(), url, response) {
-            return Err(failure);
+        let reply = self.connections.send(webhook, prepared, until).await?;
+        if let Some(failure) = proxy_layer::answered(self.egress(), &prepared.url, &reply.response)
+        {
+            return Err(failure.into());
         }
-        progress.phases.headers = Some(started.elapsed());
-        progress.status = Some(response.status().as_u16());
-        let content_type = response.headers().get(header::CONTENT_TYPE);
-        let content_type = content_type.and_then(|value| value.to_str().ok());
-        progress.meta.content_type = content_type.map(str::to_owned);
-        progress.meta.redirect = redirect_target(response, url);
-        if !webhook.is_tried_once() {
-            progress.retry_after = retry_after(response);
-        }
-        let began = Instant::now();
-        let read = read(response, webhook.response_limit(), url).await;
-        progress.phases.body = Some(began.elapsed());
-        let read = read.and_then(|sent| decode(response, sent, webhook.response_limit()));
-        let redirect = progress.meta.redirect.as_deref();
-        let refused = error::status_failure(response.status(), url, redirect, &[]);
-        if let (Some(failure), Err(_)) = (refused, &read) {
-            return Err(failure);
-        }
-        let read = read?;
-        progress.meta.whole = matches!(read, Body::Whole(_));
-        progress.raw = read.into_bytes();
-        let Progress { meta, raw, .. } = progress;
-        evaluate_response(webhook, (response.status(), url), meta, raw)
+        // Boxed, like the progress: a request that waits for its status has no room for them.
+        let received = receive(webhook, (reply, &prepared.url), started, progress);
+        Ok(Box::pin(received).await?)
     }
 
     /// Delivers a document: sends a request and reads only the status of the response. Records its
@@ -314,8 +301,9 @@ impl Client {
         webhook: &Webhook,
         prepared: &mut Prepared,
         deadline: Duration,
-    ) -> Result<Delivery, Failure> {
-        self.connections.egress().check_url(&prepared.url)?;
+    ) -> Result<Delivery, NoAnswer> {
+        let allowed = self.connections.egress().check_url(&prepared.url);
+        allowed.map_err(Failure::from)?;
         let started = Instant::now();
         let until = started + deadline;
         let watch = ConnectionWatch::new(until);
@@ -328,7 +316,7 @@ impl Client {
         };
         let mut reply = sent.map_err(late)??;
         if let Some(failure) = proxy_layer::answered(self.egress(), url, &reply.response) {
-            return Err(failure);
+            return Err(failure.into());
         }
         let mut delivery = Delivery {
             status: reply.response.status().as_u16(),
@@ -348,6 +336,40 @@ impl Client {
         delivery.failure = error::status_failure(status, url, redirect.as_deref(), &body);
         Ok(delivery)
     }
+}
+
+/// Reads a response that has begun.
+async fn receive(
+    webhook: &Webhook,
+    (mut reply, url): (PendingResponse, &Url),
+    started: Instant,
+    progress: &mut Option<Box<Progress>>,
+) -> Result<Vec<switchhook_core::outcome::Mapped>, Failure> {
+    let progress = &mut **progress.insert(Box::default());
+    let response = &mut reply.response;
+    progress.phases.headers = Some(started.elapsed());
+    progress.status = Some(response.status().as_u16());
+    let content_type = response.headers().get(header::CONTENT_TYPE);
+    let content_type = content_type.and_then(|value| value.to_str().ok());
+    progress.meta.content_type = content_type.map(str::to_owned);
+    progress.meta.redirect = redirect_target(response, url);
+    if !webhook.is_tried_once() {
+        progress.retry_after = retry_after(response);
+    }
+    let began = Instant::now();
+    let read = read(response, webhook.response_limit(), url).await;
+    progress.phases.body = Some(began.elapsed());
+    let read = read.and_then(|sent| decode(response, sent, webhook.response_limit()));
+    let redirect = progress.meta.redirect.as_deref();
+    let refused = error::status_failure(response.status(), url, redirect, &[]);
+    if let (Some(failure), Err(_)) = (refused, &read) {
+        return Err(failure);
+    }
+    let read = read?;
+    progress.meta.whole = matches!(read, Body::Whole(_));
+    progress.raw = read.into_bytes();
+    let Progress { meta, raw, .. } = progress;
+    evaluate_response(webhook, (response.status(), url), meta, raw)
 }
 
 /// Evaluates a response that was read.
@@ -415,6 +437,11 @@ fn retry_after(response: &Response) -> Option<String> {
 mod tests {
     use super::*;
 
+    /// The future that its caller holds.
+    const WAITING_BYTES: usize = 320;
+    /// The future behind it, until a status arrives.
+    const EXCHANGE_BYTES: usize = 272;
+
     #[tokio::test]
     async fn what_waits_for_an_answer_is_small() {
         use crate::options::WebhookOptions;
@@ -433,11 +460,11 @@ mod tests {
         };
         let waiting = client.send(&webhook, prepared.clone());
         let bytes = size_of_val(&waiting);
-        assert!(bytes <= 512, "{bytes}");
-        let (mut prepared, mut progress) = (prepared, Progress::default());
+        assert!(bytes <= WAITING_BYTES, "{bytes}");
+        let (mut prepared, mut progress) = (prepared, None);
         let until = Instant::now() + webhook.timeout();
         let exchange = client.exchange(&webhook, (&mut prepared, until), &mut progress);
         let bytes = size_of_val(&exchange);
-        assert!(bytes <= 512, "{bytes}");
+        assert!(bytes <= EXCHANGE_BYTES, "{bytes}");
     }
 }

@@ -206,13 +206,26 @@ impl<S> Layer<S> for ConnectionWatchLayer {
     type Service = Connector<S>;
 
     fn layer(&self, inner: S) -> Connector<S> {
-        Connector(inner)
+        Connector(Arc::new(Mutex::new(inner)))
     }
 }
 
-/// An observed connector.
-#[derive(Debug, Clone)]
-pub(super) struct Connector<S>(S);
+/// An observed connector. Clones share the inner one: a waiting request holds two, and reqwest's
+/// is large. It is always ready.
+#[derive(Debug)]
+pub(super) struct Connector<S>(Arc<Mutex<S>>);
+
+impl<S> Clone for Connector<S> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<S> Connector<S> {
+    fn inner(&self) -> MutexGuard<'_, S> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 impl<S, R> Service<R> for Connector<S>
 where
@@ -223,7 +236,7 @@ where
     type Future = WatchedConnect<S::Future>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.0.poll_ready(context)
+        self.inner().poll_ready(context)
     }
 
     fn call(&mut self, target: R) -> WatchedConnect<S::Future> {
@@ -232,7 +245,7 @@ where
             watch.set(ConnectionState::Connecting);
         }
         WatchedConnect {
-            inner: self.0.call(target),
+            inner: self.inner().call(target),
             watch,
             share: None,
         }

@@ -1,5 +1,7 @@
 //! The header that lets a receiver recognise a request that it gets twice.
 
+use std::fmt::Write as _;
+
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
 use super::signing::ID_HEADER;
@@ -23,6 +25,9 @@ pub(super) fn add(headers: &mut HeaderMap) {
 
 /// Returns 128 random bits. They need not be secret.
 fn random() -> HeaderValue {
-    let text = format!("{:032x}", fastrand::u128(..));
+    // A call on hold keeps it in memory, so it is one allocation of its exact size.
+    let mut text = String::with_capacity(32);
+    // Writing to a String cannot fail.
+    let _ = write!(text, "{:032x}", fastrand::u128(..));
     HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static("0"))
 }

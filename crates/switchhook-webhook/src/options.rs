@@ -232,7 +232,8 @@ impl Default for RetryOptions {
 }
 
 impl RetryOptions {
-    /// Returns whether another try follows one that ended like this.
+    /// Returns whether another try follows one that ended like this. `status` is that of the
+    /// webhook, or of the token endpoint if that gave no token.
     pub(crate) fn applies(&self, status: Option<u16>, failure: Option<&Failure>) -> bool {
         let reason = failure.map(|failure| failure.reason);
         self.on.iter().any(|on| match on {
@@ -241,10 +242,6 @@ impl RetryOptions {
             RetryOn::Statuses(statuses) => match (status, reason) {
                 (Some(status), None | Some(Reason::HttpStatus | Reason::AuthenticationFailure)) => {
                     statuses.contains(&status)
-                }
-                // A token endpoint's, most likely 429 or 5xx.
-                (None, Some(Reason::HttpStatus)) => {
-                    statuses.contains(&429) || *statuses.end() >= 500
                 }
                 (Some(_) | None, Some(_)) | (None, None) => false,
             },

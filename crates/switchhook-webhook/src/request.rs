@@ -193,7 +193,8 @@ impl Render<'_> {
         headers
             .entry(header::CONTENT_TYPE)
             .or_insert(HeaderValue::from_static(kind));
-        Ok(bytes.into())
+        // A call on hold keeps it in memory, so it gets its exact size.
+        Ok(bytes.into_boxed_slice().into())
     }
 
     fn json(&self, handle: &TemplateId) -> Result<String, Failure> {

@@ -40,9 +40,33 @@ pub(super) struct Tokens {
 #[derive(Default)]
 struct Cached {
     token: Option<Token>,
-    failed: Option<(Instant, Failure)>,
+    failed: Option<(Instant, TokenFault)>,
     /// Number of tokens fetched.
     count: u64,
+}
+
+/// Why there is no token.
+#[derive(Debug, Clone)]
+pub(super) struct TokenFault {
+    pub(super) failure: Failure,
+    pub(super) refusal: TokenRefusal,
+}
+
+/// What the token endpoint answered instead of a token. It decides whether and when another try
+/// follows.
+#[derive(Debug, Clone, Default)]
+pub(super) struct TokenRefusal {
+    /// The HTTP status; `None` if there was none.
+    pub(super) status: Option<u16>,
+    /// The `Retry-After` header.
+    pub(super) retry_after: Option<String>,
+}
+
+impl From<Failure> for TokenFault {
+    fn from(failure: Failure) -> Self {
+        let refusal = TokenRefusal::default();
+        Self { failure, refusal }
+    }
 }
 
 /// A token as a header, with its number.
@@ -106,17 +130,20 @@ impl Tokens {
     ///
     /// # Errors
     /// Why there is no token.
-    pub(super) async fn get<F>(&self, fetch: impl FnOnce() -> F) -> Result<(Token, bool), Failure>
+    pub(super) async fn get<F>(
+        &self,
+        fetch: impl FnOnce() -> F,
+    ) -> Result<(Token, bool), TokenFault>
     where
-        F: Future<Output = Result<(HeaderValue, Duration), Failure>>,
+        F: Future<Output = Result<(HeaderValue, Duration), TokenFault>>,
     {
         let started = Instant::now();
         let mut cached = self.cached.lock().await;
         if let Some(token) = cached.token.as_ref().filter(|token| token.until > started) {
             return Ok((token.clone(), true));
         }
-        if let Some((_, failure)) = cached.failed.as_ref().filter(|(at, _)| *at > started) {
-            return Err(failure.clone());
+        if let Some((_, fault)) = cached.failed.as_ref().filter(|(at, _)| *at > started) {
+            return Err(fault.clone());
         }
         match fetch().await {
             Ok((header, lifetime)) => {
@@ -130,9 +157,9 @@ impl Tokens {
                 cached.failed = None;
                 Ok((token, false))
             }
-            Err(failure) => {
-                cached.failed = Some((Instant::now(), failure.clone()));
-                Err(failure)
+            Err(fault) => {
+                cached.failed = Some((Instant::now(), fault.clone()));
+                Err(fault)
             }
         }
     }

@@ -5,6 +5,7 @@ use test_support::peer;
 
 mod backtest;
 mod blocked_log;
+mod call;
 mod few_files;
 mod forget_backup;
 mod many_connections;

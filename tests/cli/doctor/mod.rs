@@ -6,7 +6,10 @@ mod scripted_switch;
 mod webhook;
 mod workspace;
 
+use std::net::SocketAddr;
+
 use scripted_switch::{Behaviour, ScriptedSwitch};
+use test_support::Silent;
 use webhook::Webhook;
 use workspace::Workspace;
 
@@ -168,6 +171,29 @@ fn a_webhook_gets_no_request_unless_it_is_asked() {
         request.to_lowercase().contains("authorization: bearer"),
         "{request}"
     );
+}
+
+/// The name's addresses are given, so the test needs no name server.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_silent_address_is_named_and_the_next_one_asked_as_a_call_would() {
+    let webhook = Webhook::plain("200 OK");
+    let silent = SocketAddr::from(([127, 0, 0, 2], webhook.port()));
+    let _silent = Silent::at(silent).await.unwrap();
+    let workspace = Workspace::new("", &webhook.url("http", "crm.example"));
+    workspace.add("[egress.hosts]\n\"crm.example\" = [\"127.0.0.2\", \"127.0.0.1\"]\n");
+    let ran = workspace.run(&["doctor", "--ask"]);
+    assert_eq!(ran.status, Some(0), "a warning: {ran:?}");
+    for words in [
+        "is at 127.0.0.2, 127.0.0.1 (given in [egress] hosts)",
+        "! connect       127.0.0.2, one of several addresses of crm.example",
+        "no answer within",
+        "✓ connect       crm.example",
+        "answered HEAD with 200",
+    ] {
+        assert!(ran.out.contains(words), "{words} in {}", ran.out);
+    }
+    assert_eq!(webhook.next(), "", "the connection that says nothing");
+    assert!(webhook.next().starts_with("HEAD /callers/1 "));
 }
 
 #[test]

@@ -88,6 +88,10 @@ impl Webhook {
         Self { address, received }
     }
 
+    pub const fn port(&self) -> u16 {
+        self.address.port()
+    }
+
     /// Returns the webhook's URL, with a `/` at its end.
     pub fn url(&self, scheme: &str, host: &str) -> String {
         format!("{scheme}://{host}:{}/", self.address.port())

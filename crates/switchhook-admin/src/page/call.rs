@@ -175,7 +175,7 @@ fn evidence(state: &AdminState, lookup: &LookupRecord, reason: &str) -> Markup {
             }
         }
         // For a timeout the times say more than the status, unless the circuit is open.
-        @if health.open_circuit.is_some() || (reason != Reason::Timeout.as_str() && health.is_failing()) {
+        @if health.open_circuits() > 0 || (reason != Reason::Timeout.as_str() && health.is_failing()) {
             " " (health.status_pill(state))
         }
     }

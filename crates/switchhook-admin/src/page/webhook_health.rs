@@ -1,4 +1,4 @@
-//! The health of a webhook, from its last lookups and its circuit.
+//! The health of a webhook, from its last lookups and its circuits.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,14 +18,15 @@ use switchhook_webhook::breakers::{CircuitStatus, NextProbe};
 /// Failures in a row after which a webhook counts as failing, whatever was before.
 const IN_A_ROW: usize = 3;
 
-/// The last lookups of a webhook, and its circuit.
+/// The last lookups of a webhook, and its circuits.
 pub(crate) struct WebhookHealth {
     /// The webhook's name.
     pub name: String,
     /// The last lookups, the oldest first.
     pub samples: Vec<LookupSample>,
-    /// Its circuit, while that is open.
-    pub open_circuit: Option<CircuitStatus>,
+    /// The circuits of its URL and of its `fallback_urls`; `None` for one that is closed. Empty
+    /// without a breaker.
+    pub circuits: Vec<Option<CircuitStatus>>,
 }
 
 impl WebhookHealth {
@@ -38,7 +39,7 @@ impl WebhookHealth {
             .into_iter()
             .map(|name| Self::take(state, name, &mut samples));
         let mut all: Vec<Self> = all.collect();
-        all.sort_by_key(|webhook| (!webhook.is_failing(), webhook.samples.is_empty()));
+        all.sort_by_key(|webhook| (!webhook.has_trouble(), webhook.samples.is_empty()));
         all
     }
 
@@ -53,7 +54,7 @@ impl WebhookHealth {
         samples: &mut BTreeMap<String, Vec<LookupSample>>,
     ) -> Self {
         Self {
-            open_circuit: state.breakers.status(&name),
+            circuits: state.breakers.circuits(&name),
             samples: samples.remove(&name).unwrap_or_default(),
             name,
         }
@@ -80,23 +81,75 @@ impl WebhookHealth {
     /// Whether it fails now, and not for one lookup among many.
     pub(super) fn is_failing(&self) -> bool {
         let row = self.failures_in_a_row();
-        self.open_circuit.is_some()
+        self.refuses_calls()
             || row >= IN_A_ROW
             || (row > 0 && self.failed() * 2 > self.samples.len())
+    }
+
+    /// Returns the number of its URLs whose circuit is open.
+    pub(super) fn open_circuits(&self) -> usize {
+        self.circuits.iter().flatten().count()
+    }
+
+    /// Whether the circuits of all its URLs are open.
+    fn refuses_calls(&self) -> bool {
+        !self.circuits.is_empty() && self.open_circuits() == self.circuits.len()
+    }
+
+    /// Whether it fails now, or one of its URLs does.
+    pub(super) fn has_trouble(&self) -> bool {
+        self.is_failing() || self.open_circuits() > 0
+    }
+
+    /// Makes the state of a circuit: since when it is open, and when it is tried.
+    fn open_since(state: &AdminState, circuit: &CircuitStatus) -> Markup {
+        html! {
+            "circuit open since " (Self::at(state, circuit.since_ms)) ", "
+            @match circuit.next_probe {
+                NextProbe::At(ms) => { "next try at " (Self::at(state, ms)) }
+                NextProbe::NextCall => { "next try with the next call" }
+                NextProbe::InProgress => { "a call is trying it now" }
+            }
+        }
+    }
+
+    /// Makes a line for each of its URLs, if it has several with a circuit each.
+    pub(super) fn circuit_list(&self, state: &AdminState, urls: &[&str]) -> Markup {
+        html! {
+            @if self.circuits.len() > 1 {
+                ul.circuits aria-label="Circuits" {
+                    @for (index, circuit) in self.circuits.iter().enumerate() {
+                        li {
+                            code { (urls.get(index).unwrap_or(&"a URL")) } " "
+                            @match circuit {
+                                Some(circuit) => {
+                                    span.pill.bad { (Self::open_since(state, circuit)) }
+                                    " " (circuit.last_error)
+                                }
+                                None => span.quiet { "circuit closed" },
+                            }
+                        }
+                    }
+                }
+            }
+        }
     }
 
     /// Makes its status in words: since when it fails, and how often.
     pub(super) fn status_pill(&self, state: &AdminState) -> Markup {
         let (failed, all) = (self.failed(), self.samples.len());
         html! {
-            @if let Some(circuit) = &self.open_circuit {
+            @if let [Some(circuit)] = &*self.circuits {
                 span.pill.bad title={ "Calls take line 1 with CIRCUIT_OPEN until the webhook answers one of them. The last failure: " (circuit.last_error) } {
-                    "circuit open since " (Self::at(state, circuit.since_ms)) ", "
-                    @match circuit.next_probe {
-                        NextProbe::At(ms) => { "next try at " (Self::at(state, ms)) }
-                        NextProbe::NextCall => { "next try with the next call" }
-                        NextProbe::InProgress => { "a call is trying it now" }
-                    }
+                    (Self::open_since(state, circuit))
+                }
+            } @else if self.refuses_calls() {
+                span.pill.bad title="Calls take line 1 with CIRCUIT_OPEN until one of the URLs answers." {
+                    "circuits of all " (self.circuits.len()) " URLs open"
+                }
+            } @else if self.open_circuits() > 0 {
+                span.pill.odd title="Calls ask the other URLs." {
+                    "circuits of " (self.open_circuits()) " of " (self.circuits.len()) " URLs open"
                 }
             } @else if all == 0 {
             } @else if self.is_failing() {
@@ -191,7 +244,7 @@ mod tests {
         WebhookHealth {
             name: "lookup".into(),
             samples: failed.iter().map(sample).collect(),
-            open_circuit: None,
+            circuits: Vec::new(),
         }
     }
 

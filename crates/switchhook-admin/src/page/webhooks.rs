@@ -22,11 +22,11 @@ pub(crate) fn brief(state: &AdminState) -> Markup {
     let all = WebhookHealth::all(state, &MetricsReader::new(&text));
     html! {
         ul.hooks {
-            @for webhook in all.iter().filter(|webhook| webhook.open_circuit.is_some() || !webhook.samples.is_empty()) {
+            @for webhook in all.iter().filter(|webhook| webhook.has_trouble() || !webhook.samples.is_empty()) {
                 li {
                     div.row {
                         (components::webhook_link(&webhook.name))
-                        @if webhook.is_failing() { (webhook.status_pill(state)) }
+                        @if webhook.has_trouble() { (webhook.status_pill(state)) }
                         span.end { (format::percentage(webhook.succeeded(), webhook.samples.len())) span.quiet { " line 0" } }
                     }
                     (svg::answers(&webhook.samples))
@@ -51,7 +51,7 @@ pub(crate) async fn body(state: &AdminState) -> Markup {
         let paused = |backlog: &EndpointBacklog| {
             backlog.endpoint == webhook.name && backlog.paused.is_some()
         };
-        webhook.is_failing()
+        webhook.has_trouble()
             || DeliveryBackoff::of(&webhook.name, &reader).is_some()
             || backlogs.iter().flatten().any(paused)
     };
@@ -113,7 +113,10 @@ fn card(
                     a.end href=(address(&["webhooks", &webhook.name, "try"], &[])) aria-label={ "Try " (webhook.name) } { "Try it" }
                 }
             }
-            @if let Some(summary) = state.config_summary(&webhook.name) { (settings(&summary, webhook)) }
+            @if let Some(summary) = state.config_summary(&webhook.name) {
+                (settings(&summary, webhook))
+                (webhook.circuit_list(state, &summary.urls()))
+            }
             @if !unused {
                 @if webhook.samples.is_empty() {
                     p.empty { "No call waited for it since the start." }
@@ -165,6 +168,7 @@ fn settings(summary: &ConfigSummary, webhook: &WebhookHealth) -> Markup {
     html! {
         p.quiet.settings {
             code { (summary.method) " " (summary.url) }
+            @for url in &summary.fallback_urls { ", then " code { (url) } }
             @if summary.in_background { ", asked in the background" } @else { ", timeout " (format::seconds(summary.timeout)) }
             @if let Some(streams) = summary.http2_streams { ", http2_streams " (streams) }
             @if let Some((failures, pause)) = summary.breaker { ", circuit opens for " (format::seconds(pause)) " after " (failures) " failures in a row" }

@@ -170,7 +170,8 @@ struct CallTask<'a, C> {
     /// What its spans need, if there is a trace collector.
     spans: Option<Box<CallSpans>>,
     pending_outcome: Option<BoxFuture<'static, Asked>>,
-    outcome: Option<Outcome>,
+    /// Boxed, because a call that waits has none.
+    outcome: Option<Box<Outcome>>,
     /// What its connection claims, until a switch has confirmed it.
     unconfirmed: Option<Box<Unconfirmed>>,
     /// Whether its connection could not confirm that it has this call.
@@ -199,7 +200,7 @@ impl<'a, C: CallConnection> CallTask<'a, C> {
     ) -> (Self, CallPlan) {
         let (request, outcome) = match decision.request {
             Ok(request) => (Some(request), None),
-            Err(failure) => (None, Some(Outcome::unsent(failure))),
+            Err(failure) => (None, Some(Box::new(Outcome::unsent(failure)))),
         };
         let spans = CallSpans::begin(call_control.options.traces.current(), &channel, began);
         let call = Self {
@@ -353,7 +354,7 @@ impl<'a, C: CallConnection> CallTask<'a, C> {
             channel: self.channel,
             ending,
             taken_by: self.taken_by,
-            outcome: self.outcome,
+            outcome: self.outcome.map(|outcome| *outcome),
             request_line: self.request_line,
             hold_time: self.left_at - self.began,
             spans: self.spans,

@@ -28,6 +28,10 @@ fn summary(config: &Config, name: &str, webhook: &config::Webhook) -> ConfigSumm
     ConfigSummary {
         method: request.method.clone(),
         url: redact::template(&request.url),
+        fallback_urls: {
+            let urls = request.fallback_urls.iter();
+            urls.map(|url| redact::template(url)).collect()
+        },
         timeout: request.timeout,
         http2_streams: (streams != usual).then_some(streams),
         breaker: webhook

@@ -55,16 +55,27 @@ async fn get(address: SocketAddr, page: &str, within: Duration) -> (ReadyzReply,
     }
 }
 
-/// Reports the webhooks whose circuit is open.
+/// Reports the webhooks of which a URL has an open circuit.
 fn open_circuits(metrics: &str, findings: &mut Findings) {
     let figures = MetricsReader::new(metrics);
-    let resting = figures
-        .of(metric_names::CIRCUIT_OPEN)
-        .filter(|sample| sample.value > 0.0);
-    for webhook in resting.filter_map(|sample| sample.label("webhook")) {
-        let what = format!(
-            "the circuit of {webhook} is open after failures in a row: calls take line 1 with CIRCUIT_OPEN"
-        );
+    for webhook in figures.labels(metric_names::CIRCUIT_OPEN, "webhook") {
+        let circuits = figures.of(metric_names::CIRCUIT_OPEN);
+        let own = circuits.filter(|sample| sample.label("webhook").as_deref() == Some(&webhook));
+        let (open, closed): (Vec<_>, Vec<_>) = own.partition(|sample| sample.value > 0.0);
+        let urls: Vec<String> = open
+            .iter()
+            .filter_map(|sample| sample.label("url"))
+            .collect();
+        let what = match (open.is_empty(), closed.is_empty()) {
+            (true, _) => continue,
+            (false, true) => format!(
+                "the circuit of {webhook} is open after failures in a row: calls take line 1 with CIRCUIT_OPEN"
+            ),
+            (false, false) => format!(
+                "the circuit of {webhook} is open for {} after failures in a row: calls ask its other URLs",
+                urls.join(" and ")
+            ),
+        };
         let cure = "correct the faults of this webhook in this report; the first call after the pause closes the circuit if the webhook answers";
         findings.warn("breaker", what, cure);
     }
@@ -120,15 +131,27 @@ mod tests {
     #[test]
     fn a_webhook_that_rests_is_named_and_no_other() {
         let name = metric_names::CIRCUIT_OPEN;
-        let metrics = format!("{name}{{webhook=\"crm\"}} 1\n{name}{{webhook=\"well\"}} 0\n");
+        let circuit = |webhook: &str, url: &str, value: u8| {
+            format!("{name}{{webhook=\"{webhook}\",url=\"{url}\"}} {value}\n")
+        };
+        let metrics = [
+            circuit("crm", "url", 1),
+            circuit("well", "url", 0),
+            circuit("pair", "fallback_urls.1", 0),
+            circuit("pair", "url", 1),
+        ];
         let mut findings = Findings::about("service");
-        open_circuits(&metrics, &mut findings);
+        open_circuits(&metrics.concat(), &mut findings);
         let found = findings.list();
-        assert_eq!(found.len(), 1);
-        assert!(
-            found[0].what.contains("circuit of crm is open"),
-            "{found:?}"
-        );
+        let what: Vec<&str> = found.iter().map(|finding| &*finding.what).collect();
+        let expected = [
+            "the circuit of crm is open after failures in a row: calls take line 1",
+            "the circuit of pair is open for url after failures in a row: calls ask its other URLs",
+        ];
+        assert_eq!(what.len(), expected.len(), "{what:?}");
+        for (what, expected) in what.iter().zip(expected) {
+            assert!(what.starts_with(expected), "{what}");
+        }
     }
 
     #[test]

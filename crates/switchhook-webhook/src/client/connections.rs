@@ -10,12 +10,12 @@ use reqwest::{Request, Response, StatusCode};
 use tokio::time::Instant;
 use url::Url;
 
-use super::ClientError;
 use super::body::{decode, read};
 use super::client_factory::ClientFactory;
 use super::h2_pool::{H2Pool, Permit};
 use super::host_hints::HostHints;
 use super::pools::Pools;
+use super::{ClientError, retry_after};
 use crate::broken::{self, Resend};
 use crate::compile::Webhook;
 use crate::connection_watch::ConnectionWatch;
@@ -25,7 +25,7 @@ use crate::options::HttpVersion;
 use crate::prepared::Prepared;
 use crate::resolve::{EgressResolver, NameLookup};
 use crate::tls::CompiledTls;
-use crate::token::{self, Token, Tokens};
+use crate::token::{self, Token, TokenFault, TokenRefusal, Tokens};
 use switchhook_core::metric_names;
 use switchhook_core::outcome::{Failure, Reason};
 
@@ -44,6 +44,28 @@ pub(super) struct Connections {
 pub(super) struct PendingResponse {
     pub(super) response: Response,
     permit: Permit,
+}
+
+/// A request that got no answer.
+#[derive(Debug)]
+pub(super) struct NoAnswer {
+    pub(super) failure: Failure,
+    /// What the token endpoint answered, if there is no token. Boxed, since it is rare.
+    pub(super) token: Option<Box<TokenRefusal>>,
+}
+
+impl From<Failure> for NoAnswer {
+    fn from(failure: Failure) -> Self {
+        let token = None;
+        Self { failure, token }
+    }
+}
+
+impl NoAnswer {
+    fn no_token(TokenFault { failure, refusal }: TokenFault) -> Self {
+        let token = Some(Box::new(refusal));
+        Self { failure, token }
+    }
 }
 
 impl Connections {
@@ -103,10 +125,10 @@ impl Connections {
         webhook: &Webhook,
         prepared: &mut Prepared,
         until: Instant,
-    ) -> Result<PendingResponse, Failure> {
+    ) -> Result<PendingResponse, NoAnswer> {
         let permit = self.permit(webhook, &prepared.url, until)?;
         match &webhook.tokens {
-            None => self.execute(permit, prepared).await,
+            None => Ok(self.execute(permit, prepared).await?),
             // Boxed, so that requests without a token do not reserve its space.
             Some(tokens) => {
                 Box::pin(self.send_with_token((webhook, tokens), permit, prepared, until)).await
@@ -121,9 +143,10 @@ impl Connections {
         permit: Permit,
         prepared: &mut Prepared,
         until: Instant,
-    ) -> Result<PendingResponse, Failure> {
+    ) -> Result<PendingResponse, NoAnswer> {
         let fetch_token = || self.fetch_token(webhook, tokens, until);
-        let (token, was_cached) = tokens.get(fetch_token).await?;
+        let token = tokens.get(fetch_token).await;
+        let (token, was_cached) = token.map_err(NoAnswer::no_token)?;
         authorize(prepared, &token);
         let reply = self.execute(permit, prepared).await?;
         if !was_cached || reply.response.status() != StatusCode::UNAUTHORIZED {
@@ -132,9 +155,10 @@ impl Connections {
         let PendingResponse { response, permit } = reply;
         drop(response);
         tokens.forget(&token).await;
-        let (token, _) = tokens.get(fetch_token).await?;
+        let token = tokens.get(fetch_token).await;
+        let (token, _) = token.map_err(NoAnswer::no_token)?;
         authorize(prepared, &token);
-        self.execute(permit, prepared).await
+        Ok(self.execute(permit, prepared).await?)
     }
 
     async fn fetch_token(
@@ -142,9 +166,9 @@ impl Connections {
         webhook: &Webhook,
         tokens: &Tokens,
         until: Instant,
-    ) -> Result<(HeaderValue, Duration), Failure> {
+    ) -> Result<(HeaderValue, Duration), TokenFault> {
         let url = tokens.url();
-        self.egress.check_url(url)?;
+        self.egress.check_url(url).map_err(Failure::from)?;
         let permit = self.permit(webhook, url, until)?;
         let request = tokens.request();
         // Observed separately: this is the token endpoint's connection, not the webhook's.
@@ -152,7 +176,15 @@ impl Connections {
         let mut reply = sent.await?;
         let sent = read(&mut reply.response, token::MAX_RESPONSE_BYTES, url).await?;
         let body = decode(&reply.response, sent, token::MAX_RESPONSE_BYTES)?;
-        tokens.read(reply.response.status(), &body.into_bytes())
+        let status = reply.response.status();
+        let token = tokens.read(status, &body.into_bytes());
+        token.map_err(|failure| TokenFault {
+            failure,
+            refusal: TokenRefusal {
+                status: Some(status.as_u16()),
+                retry_after: retry_after(&reply.response),
+            },
+        })
     }
 
     /// Sends a request; once more if its connection ended before the server answered.
@@ -161,11 +193,12 @@ impl Connections {
         permit: Permit,
         prepared: &Prepared,
     ) -> Result<PendingResponse, Failure> {
-        match permit.http.execute(request(prepared)).await {
-            Ok(response) => Ok(self.pending(permit, response, &prepared.url)),
-            // Boxed: it is rare, and a waiting request has no room for it.
-            Err(error) => Box::pin(self.execute_again(permit, prepared, error)).await,
-        }
+        let error = match permit.http.execute(request(prepared)).await {
+            Ok(response) => return Ok(self.pending(permit, response, &prepared.url)),
+            Err(error) => error,
+        };
+        // Boxed: it is rare, and a waiting request has no room for it.
+        Box::pin(self.execute_again(permit, prepared, error)).await
     }
 
     async fn execute_again(

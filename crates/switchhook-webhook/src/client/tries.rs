@@ -11,10 +11,12 @@ use metrics::counter;
 use tokio::time::{Instant, sleep_until};
 use url::Url;
 
+use super::connections::NoAnswer;
 use super::{Client, Delivery, Exchanged, SendContext, is_unsent};
 use crate::breakers::{Breakers, WebhookPermit};
 use crate::compile::Webhook;
 use crate::prepared::Prepared;
+use crate::token::TokenRefusal;
 use crate::{redact, retry_after};
 use switchhook_core::metric_names;
 use switchhook_core::outcome::{Failure, Outcome, Reason, Try};
@@ -58,6 +60,8 @@ pub(super) struct TryEnd<'e> {
     pub(super) status: Option<u16>,
     pub(super) failure: Option<&'e Failure>,
     pub(super) retry_after: Option<&'e str>,
+    /// What the token endpoint answered, if there was no token.
+    pub(super) token: Option<&'e TokenRefusal>,
     /// Nothing was sent.
     pub(super) unsent: bool,
 }
@@ -177,9 +181,19 @@ impl<'a> Tries<'a> {
         });
         self.left -= 1;
         self.next = (turn.index + 1) % self.targets.len();
-        let retried = self.webhook.retry.applies(end.status, end.failure);
-        if retried {
-            self.pause(turn.index, end.retry_after);
+        let status = match end.token {
+            Some(token) => token.status,
+            None => end.status,
+        };
+        let retried = self.webhook.retry.applies(status, end.failure);
+        match end.token {
+            _ if !retried => {}
+            // All URLs share the token endpoint.
+            Some(token) => {
+                let said = token.retry_after.as_deref();
+                (0..self.targets.len()).for_each(|index| self.pause(index, said));
+            }
+            None => self.pause(turn.index, end.retry_after),
         }
         retried && self.left > 0
     }
@@ -237,6 +251,7 @@ pub(super) async fn send(
             status: exchanged.outcome.status,
             failure: exchanged.outcome.verdict.as_ref().err(),
             retry_after: exchanged.retry_after.as_deref(),
+            token: exchanged.token.as_deref(),
             unsent: exchanged.outcome.duration.is_none(),
         };
         let goes_on = tries.ended(turn, &end);
@@ -268,18 +283,20 @@ pub(super) async fn deliver(
     (deadline, breakers): (Duration, Option<&Breakers>),
 ) -> Result<Delivery, Failure> {
     let mut tries = Tries::new(webhook, &mut prepared, breakers, deadline);
-    let mut last: Option<Result<Delivery, Failure>> = None;
+    let mut last: Option<Result<Delivery, NoAnswer>> = None;
     while let Some(turn) = tries.next().await {
         prepared.url.clone_from(&turn.url);
         let delivered = client
             .deliver_within(webhook, &mut prepared, turn.limit)
             .await;
-        let answered = delivered.as_ref().ok();
+        let (answered, none) = (delivered.as_ref().ok(), delivered.as_ref().err());
+        let failure = none.map(|none| &none.failure);
         let end = TryEnd {
             status: answered.map(|delivery| delivery.status),
-            failure: delivered.as_ref().err(),
+            failure,
             retry_after: answered.and_then(|delivery| delivery.retry_after.as_deref()),
-            unsent: delivered.as_ref().is_err_and(is_unsent),
+            token: none.and_then(|none| none.token.as_deref()),
+            unsent: failure.is_some_and(is_unsent),
         };
         let goes_on = tries.ended(turn, &end);
         last = Some(delivered);
@@ -288,6 +305,6 @@ pub(super) async fn deliver(
         }
     }
     let tried = tries.into_tried();
-    let last = last.unwrap_or_else(|| Err(first_failure(&tried)));
-    last.map_err(|failure| failure.of_tries(&tried))
+    let last = last.unwrap_or_else(|| Err(first_failure(&tried).into()));
+    last.map_err(|none| none.failure.of_tries(&tried))
 }

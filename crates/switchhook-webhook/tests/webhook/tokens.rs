@@ -3,11 +3,12 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use switchhook_core::outcome::Reason;
 use switchhook_core::secret::Secret;
 use switchhook_webhook::egress::Egress;
-use switchhook_webhook::options::{Auth, OAuth2, SecretIn, WebhookOptions};
+use switchhook_webhook::options::{Auth, OAuth2, RetryOn, RetryOptions, SecretIn, WebhookOptions};
 use switchhook_webhook::{Client, Webhook};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
@@ -302,4 +303,96 @@ async fn the_token_is_within_the_one_deadline_and_behind_the_egress_rule() {
         failed(&outcome, Reason::BlockedAddress, "address");
     }
     assert_eq!(both.count("POST /token"), before);
+}
+
+/// Fails the first token request with this status line and these headers.
+fn after(status: &str, headers: &str, number: usize) -> Vec<u8> {
+    if number == 1 {
+        answer(status, headers, "{}")
+    } else {
+        token(number)
+    }
+}
+
+#[tokio::test]
+async fn a_token_endpoint_is_asked_again_as_retry_says() {
+    let unavailable: Give = |number| after("503 Service Unavailable", "", number);
+    let soon: Give = |number| after("503 Busy", "retry-after: 0\r\n", number);
+    let late: Give = |number| after("503 Busy", "retry-after: 3600\r\n", number);
+    let refused: Give = |number| after("401 Unauthorized", "", number);
+    let usual = || RetryOptions::default().on;
+    let on = |statuses| vec![RetryOn::Statuses(statuses)];
+    // How the token endpoint answers, the tries, what they follow, and the requests for a token.
+    let table: [(Give, u32, Vec<RetryOn>, usize); 7] = [
+        (unavailable, 1, usual(), 1),
+        (unavailable, 2, usual(), 2),
+        (unavailable, 2, on(503..=503), 2),
+        (unavailable, 2, on(429..=429), 1),
+        (soon, 2, usual(), 2),
+        // After the deadline.
+        (late, 2, usual(), 1),
+        (refused, 2, on(400..=499), 2),
+    ];
+    for (row, (give, attempts, on, asked)) in table.into_iter().enumerate() {
+        for is_delivery in [false, true] {
+            let both = TokenServer::open("token-2", give, None).await;
+            let retry = RetryOptions {
+                attempts,
+                on: on.clone(),
+                attempt_timeout: None,
+            };
+            let options = both.options(&format!("http://{}/token", both.address));
+            let webhook = Webhook::compile("lookup", WebhookOptions { retry, ..options }).unwrap();
+            let client = Client::new(open()).unwrap();
+            let request = prepare(&webhook);
+            let is_ok = if is_delivery {
+                let delivered = client.deliver(&webhook, request, PATIENT, None);
+                delivered.await.is_ok()
+            } else {
+                let outcome = client.send(&webhook, request).await;
+                assert_eq!(outcome.tries_sent(), (asked == 2).then_some(2), "{row}");
+                outcome.verdict.is_ok()
+            };
+            assert_eq!(is_ok, asked == 2, "{row}, delivery: {is_delivery}");
+            assert_eq!(both.count("POST /token"), asked, "{row}");
+            assert_eq!(both.count("POST /callers"), asked - 1, "{row}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn all_urls_of_a_webhook_wait_for_its_token_endpoint() {
+    let late: Give = |number| after("503 Busy", "retry-after: 3600\r\n", number);
+    let both = TokenServer::open("token-2", late, None).await;
+    let options = both.options(&format!("http://{}/token", both.address));
+    let fallback_urls = vec![format!("http://{}/callers/second", both.address)];
+    let options = WebhookOptions {
+        fallback_urls,
+        ..options
+    };
+    let outcome = send_with(open(), options).await;
+    assert_eq!(outcome.verdict.unwrap_err().reason, Reason::HttpStatus);
+    assert_eq!(both.count("POST /token"), 1, "not before the Retry-After");
+}
+
+#[tokio::test]
+async fn all_tries_of_a_silent_token_endpoint_are_within_the_one_deadline() {
+    let never = Arc::new(Notify::new());
+    let both = TokenServer::open("token-1", token, Some(never)).await;
+    let options = WebhookOptions {
+        timeout: Duration::from_secs(2),
+        retry: RetryOptions {
+            attempts: 3,
+            attempt_timeout: Some(Duration::from_millis(50)),
+            ..RetryOptions::default()
+        },
+        ..both.options(&format!("http://{}/token", both.address))
+    };
+    let outcome = send_with(open(), options).await;
+    failed(
+        &outcome,
+        Reason::Timeout,
+        "3 tries failed, the last: no answer",
+    );
+    assert_eq!(both.count("POST /callers"), 0);
 }

@@ -108,7 +108,7 @@ impl<C: CallConnection> CallTask<'_, C> {
             && let Err(why) = unconfirmed.confirm().await
         {
             self.is_refused = true;
-            self.outcome = Some(Outcome::unsent(why));
+            self.outcome = Some(Box::new(Outcome::unsent(why)));
             return;
         }
         let request = BackgroundRequest {

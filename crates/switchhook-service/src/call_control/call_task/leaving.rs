@@ -65,10 +65,11 @@ impl<C: CallConnection> CallTask<'_, C> {
     fn queue_release(&mut self, line: Line) {
         let commands = self.release_commands(line).or_else(|error| {
             warn!(call_uuid = %self.channel.uuid, %error, "the answer cannot be written to the channel");
-            self.outcome = Some(release::write_failure(self.outcome.as_ref(), &error));
+            let failure = release::write_failure(self.outcome.as_deref(), &error);
+            self.outcome = Some(Box::new(failure));
             self.release_commands(Line::One)
         });
-        self.ending = Ending::Released(self.outcome.as_ref().map_or(line, variables::line));
+        self.ending = Ending::Released(self.outcome.as_deref().map_or(line, variables::line));
         let commands = commands.unwrap_or_else(|error| {
             warn!(call_uuid = %self.channel.uuid, %error, "nothing can be written to the channel");
             release::minimal_commands(&self.channel, self.music_started)

@@ -32,7 +32,7 @@ impl<C: CallConnection> CallTask<'_, C> {
                     self.pending_outcome = None;
                     self.is_refused = asked.is_refused;
                     let line = variables::line(&asked.outcome);
-                    self.outcome = Some(asked.outcome);
+                    self.outcome = Some(Box::new(asked.outcome));
                     return Input::OutcomeReady(line);
                 }
                 () = self.timer.as_mut() => if let Some(input) = self.on_timer() { return input },
@@ -81,10 +81,10 @@ impl<C: CallConnection> CallTask<'_, C> {
 
     /// Sets the outcome of a request that was sent and is not waited for any longer.
     fn fail_with(&mut self, failure: Failure) {
-        self.outcome = Some(Outcome {
+        self.outcome = Some(Box::new(Outcome {
             duration: Some(self.began.elapsed()),
             ..Outcome::unsent(failure)
-        });
+        }));
     }
 
     /// Returns the session's input for a message, if it has one.

@@ -14,3 +14,4 @@ mod limits;
 mod reload;
 mod strangers;
 mod traces;
+mod tries;

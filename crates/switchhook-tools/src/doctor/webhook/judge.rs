@@ -57,11 +57,13 @@ fn judge_address(target: &str, probed: &ProbeResult, findings: &mut Findings) {
                 .take(4)
                 .map(|at| at.ip().to_string())
                 .collect();
-            let took = millis(found.took);
-            findings.ok(
-                "address",
-                format!("{target} is at {} ({took})", shown.join(", ")),
-            );
+            let shown = shown.join(", ");
+            let from = if probed.is_given {
+                "given in [egress] hosts".to_owned()
+            } else {
+                millis(found.took)
+            };
+            findings.ok("address", format!("{target} is at {shown} ({from})"));
         }
         Some(Err(why)) => {
             let what = format!("no address found for {target}: {why}");

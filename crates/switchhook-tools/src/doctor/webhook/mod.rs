@@ -34,6 +34,8 @@ pub(super) struct ProbeResult {
     /// The proxy's `host:port`; if set, the probe connected to the proxy.
     proxy: Option<String>,
     resolved: Option<Result<Timed<Vec<SocketAddr>>, String>>,
+    /// `[egress] hosts` gives the addresses; no name server is asked.
+    is_given: bool,
     connected: Option<Result<Duration, String>>,
     /// The addresses that take no connections although another one does, each with the reason.
     failed_addresses: Vec<(IpAddr, String)>,
@@ -109,7 +111,15 @@ async fn reach(
     let Some(authority) = probed.proxy.clone().or_else(|| probed.authority.clone()) else {
         return false;
     };
-    let addresses = match net::resolve(&authority, within).await {
+    let target = egress.proxy.as_ref().unwrap_or(url);
+    let resolved = match given(target, egress) {
+        Some(given) => {
+            probed.is_given = true;
+            Ok(given)
+        }
+        None => net::resolve(&authority, within).await,
+    };
+    let addresses = match resolved {
         Ok(resolved) => {
             let addresses = resolved.value.clone();
             probed.resolved = Some(Ok(resolved));
@@ -129,6 +139,16 @@ async fn reach(
         }
     }
     open(webhook, url, &addresses, within, probed).await
+}
+
+/// Returns the addresses that `[egress] hosts` gives a host. The client asks no name server then.
+fn given(target: &Url, egress: &Egress) -> Option<Timed<Vec<SocketAddr>>> {
+    let given = egress.hosts.get(target.domain()?)?;
+    let port = target.port_or_known_default()?;
+    Some(Timed {
+        value: given.iter().map(|ip| SocketAddr::new(*ip, port)).collect(),
+        took: Duration::ZERO,
+    })
 }
 
 async fn open(
