@@ -11,7 +11,7 @@ use arc_swap::ArcSwapOption;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::header::{HeaderName, HeaderValue};
+use axum::http::header::{HeaderName, HeaderValue, RANGE};
 use axum::http::{Method, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
@@ -22,6 +22,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tower_http::services::ServeDir;
 
+use super::PublishError;
 use super::folder::{Folder, encode_path};
 pub(crate) use link::LinkError;
 use link::LinkKey;
@@ -72,6 +73,45 @@ impl SignedLinks {
             self.key.query(path_in_folder, until),
         );
         format!("{}{PATH_PREFIX}{encoded}?{query}", self.url)
+    }
+
+    /// Checks that this program would serve the link to a file: fetches one byte as a request would,
+    /// without the network.
+    ///
+    /// # Errors
+    /// Returns [`PublishError::NotReady`] with the status of the response.
+    pub(crate) async fn check_opens(&self, path_in_folder: &str) -> Result<(), PublishError> {
+        let failed = |why: String| PublishError::NotReady(format!("its link does not open: {why}"));
+        let link = self.link(path_in_folder);
+        let link = link.strip_prefix(&self.url).unwrap_or_default();
+        let request = Request::get(link).header(RANGE, "bytes=0-0");
+        let request = request.body(Body::empty());
+        let request = request.map_err(|error| failed(error.to_string()))?;
+        let uri = request.uri();
+        let verified = self.verify(uri.path(), uri.query().unwrap_or_default());
+        verified.map_err(|error| failed(error.to_string()))?;
+        let status = self.serve_file(request).await.status();
+        if status.is_success() {
+            Ok(())
+        } else {
+            Err(failed(format!("it answers {status}")))
+        }
+    }
+
+    /// Sends the file, or the requested range. The library refuses `..` and absolute paths.
+    async fn serve_file(&self, mut request: Request) -> Response {
+        let path = request.uri().path().strip_prefix(PATH_PREFIX);
+        let uri = path.and_then(|path| format!("/{path}").parse().ok());
+        let Some(uri) = uri else {
+            return StatusCode::NOT_FOUND.into_response();
+        };
+        *request.uri_mut() = uri;
+        let mut files = ServeDir::new(&self.folder.local).append_index_html_on_directories(false);
+        match files.try_call(request).await {
+            Ok(response) => response.map(Body::new),
+            // Clients do not see the system's error.
+            Err(_) => StatusCode::NOT_FOUND.into_response(),
+        }
     }
 
     fn verify(&self, path: &str, query: &str) -> Result<(), LinkError> {
@@ -168,24 +208,10 @@ fn check_request(context: &LinkContext, request: &Request) -> Result<(), LinkErr
     links.verify(uri.path(), uri.query().unwrap_or_default())
 }
 
-/// Sends the file, or the requested range. The library refuses `..` and absolute paths.
-async fn fetch(State(context): State<LinkContext>, mut request: Request) -> Response {
-    let links = context.links.load_full();
-    let path = request
-        .uri()
-        .path()
-        .strip_prefix(PATH_PREFIX)
-        .map(|path| format!("/{path}"));
-    let uri = path.and_then(|path| path.parse().ok());
-    let (Some(links), Some(uri)) = (links, uri) else {
-        return StatusCode::NOT_FOUND.into_response();
-    };
-    *request.uri_mut() = uri;
-    let mut files = ServeDir::new(&links.folder.local).append_index_html_on_directories(false);
-    match files.try_call(request).await {
-        Ok(response) => response.map(Body::new),
-        // Clients do not see the system's error.
-        Err(_) => StatusCode::NOT_FOUND.into_response(),
+async fn fetch(State(context): State<LinkContext>, request: Request) -> Response {
+    match context.links.load_full() {
+        Some(links) => links.serve_file(request).await,
+        None => StatusCode::NOT_FOUND.into_response(),
     }
 }
 
