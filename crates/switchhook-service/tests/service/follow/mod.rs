@@ -7,6 +7,8 @@
 use test_support::{anew, events, golden, inbox, log, made, port8021, postgres, s3, settings};
 
 mod away;
+#[cfg(feature = "uploads")]
+mod clouds;
 mod documents;
 mod gaps;
 mod link;
