@@ -33,6 +33,7 @@ use super::prepared::Prepared;
 use super::resolve::{NameLookup, SystemLookup};
 use body::{Body, decode, read};
 use connections::Connections;
+pub use content_coding::decode_content;
 use switchhook_core::outcome::{Failure, Outcome, Phases, Reason};
 
 /// Bytes of a delivery's response that are read so that its connection can be reused.
