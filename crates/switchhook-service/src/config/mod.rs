@@ -17,6 +17,7 @@ mod recordings;
 mod response;
 mod retry;
 mod schema;
+mod schema_rules;
 mod secrets;
 mod section;
 mod sections;
