@@ -113,7 +113,7 @@ async fn every_name_opens_on_s3() {
     }
     let mut server = python(&["s3", KEY_ID, KEY]).spawn().unwrap();
     let mut lines = BufReader::new(server.stdout.take().unwrap()).lines();
-    let port = lines.next_line().await.unwrap().expect("moto's port");
+    let port = lines.next_line().await.unwrap().unwrap();
     for (at, prefix) in PREFIXES.iter().enumerate() {
         let stage = Stage::new().await;
         let settings = published(
@@ -302,7 +302,7 @@ fn python(arguments: &[&str]) -> Command {
 async fn start_azurite() -> (Child, String) {
     let (socket, address) = test_support::ports::bound();
     drop(socket);
-    let program = azurite().expect("azurite-blob");
+    let program = azurite().unwrap();
     let mut command = Command::new(program);
     command
         .args(["--silent", "--inMemoryPersistence", "--skipApiVersionCheck"])

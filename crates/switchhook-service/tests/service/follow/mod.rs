@@ -13,6 +13,7 @@ mod documents;
 mod gaps;
 mod link;
 mod memory;
+mod night;
 mod recordings;
 mod repair;
 mod rolling;
