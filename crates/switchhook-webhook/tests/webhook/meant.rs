@@ -24,7 +24,7 @@ struct Message {
 /// Text that all kinds can carry: XML has no control characters.
 fn words() -> impl Strategy<Value = String> {
     let letters = "[ -~]{0,12}|[à-žА-яぁ-ん一-十가-힣€‘’“”…\u{feff}\u{2028}]{0,8}|\\PC{0,8}";
-    letters.prop_map(|text| text.replace('\u{fffe}', "").replace('\u{ffff}', ""))
+    letters.prop_map(|text| text.replace(['\u{fffe}', '\u{ffff}'], ""))
 }
 
 /// A number as servers write it.
@@ -160,11 +160,9 @@ fn in_charset(message: &Message, label: &str, says: Says) -> (String, Vec<u8>) {
         !lossy && encoding.decode_without_bom_handling(&bytes).0 == message.text
     };
     let label = if can { label } else { "utf-8" };
-    let says = match says {
-        Says::ByMark if !label.starts_with("utf-") => Says::InHeader,
-        Says::InDeclaration if message.kind != ResponseType::Xml => Says::InHeader,
-        says => says,
-    };
+    let cannot_say = (says == Says::ByMark && !label.starts_with("utf-"))
+        || (says == Says::InDeclaration && message.kind != ResponseType::Xml);
+    let says = if cannot_say { Says::InHeader } else { says };
     let mut text = message.text.clone();
     if says == Says::InDeclaration {
         text = format!("<?xml version=\"1.0\" encoding=\"{label}\"?>{text}");
