@@ -1,4 +1,5 @@
-//! A webhook's answer, from its bytes to what the channel holds: none of it could expand.
+//! A webhook's answer, from its bytes to what the channel holds: codings and charsets are decoded within
+//! the limit, and none of it could expand.
 
 use test_support::switch;
 
@@ -6,12 +7,16 @@ use bytes::Bytes;
 use eslclient::Command;
 use switchhook_core::outcome::{Outcome, Phases};
 use switchhook_core::variables::{VariableNames, VariablePlan};
+use switchhook_webhook::decode_content;
 use switchhook_webhook::options::{Mapping, ResponseOptions, ResponseType, ValueKind};
 use switchhook_webhook::response::ResponseParser;
 
+/// The setting `response.limit` of every webhook here.
+const LIMIT: usize = 64 * 1024;
 const UUID: &str = "7719334c-156d-4838-8a93-1818536027f8";
 
-/// A byte that says the type and kind, a path, a line end, a content type, a line end, the body.
+/// A byte that says the type and kind, a path, a line end, a content type, a tab with a content coding
+/// if there is one, a line end, the body as it was sent.
 pub fn run(data: &[u8]) {
     let mut lines = data.splitn(3, |byte| *byte == b'\n');
     let (Some(first), Some(content_type), Some(body)) = (lines.next(), lines.next(), lines.next())
@@ -27,7 +32,14 @@ pub fn run(data: &[u8]) {
     if !faults.is_empty() {
         return; // No configuration with such a map is taken.
     }
-    let content_type = std::str::from_utf8(content_type).ok();
+    let headers = std::str::from_utf8(content_type).unwrap_or_default();
+    let (content_type, coding) = headers.split_once('\t').unwrap_or((headers, ""));
+    let content_type = (!content_type.is_empty()).then_some(content_type);
+    let Ok(body) = decode_content(coding, body, LIMIT) else {
+        return; // Damaged, or a coding that is not read.
+    };
+    assert!(body.len() <= LIMIT, "{}", body.len());
+    let body = body.as_ref();
     let _ = answer.fault(content_type, body);
     let verdict = answer.parse(content_type, body);
     if let Ok(mapped) = &verdict {
@@ -58,7 +70,7 @@ fn options(form: u8, path: &str) -> ResponseOptions {
             kind: made_of[usize::from(form / 3 % 3)],
             default: (form & 0x40 != 0).then(|| "none".into()),
         }],
-        limit: 64 * 1024,
+        limit: LIMIT,
         fault: (form & 0x80 != 0).then(|| path.into()),
     }
 }

@@ -10,7 +10,9 @@ use switchhook_core::tenants::{Pattern, Route};
 use switchhook_core::variables::{VariableNames, flow_key};
 use switchhook_service::call_control::HoldMusic;
 use switchhook_service::config::{self, Config};
-use switchhook_service::service::{compile, recordings_folder, store_options, target};
+use switchhook_service::service::{
+    compile, recordings_folder, signed_links, store_options, target,
+};
 use switchhook_store::Role;
 use switchhook_tools::doctor::{
     self, DoctorReport, ExpectedRecordings, ExpectedSetup, ExpectedWebhook, Finding, Level,
@@ -68,6 +70,7 @@ fn recordings(config: &Config) -> Result<Option<Recordings>, String> {
     Ok(folder.map(|(key, folder)| Recordings {
         key,
         folder: folder.clone(),
+        links: signed_links(config),
         target,
     }))
 }

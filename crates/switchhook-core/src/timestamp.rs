@@ -44,13 +44,20 @@ pub fn time_of_day(ms: i64, zone: Zone) -> String {
     format_ms(ms, zone, "%H:%M:%S")
 }
 
-/// Formats a time in `zone` by one of chrono's patterns. Empty if no calendar has the time.
+/// Formats a time in `zone` by one of chrono's patterns. In an hour that the zone has twice the offset
+/// follows, such as `02:30:00 +01:00`. Empty if no calendar has the time.
 #[must_use]
 pub fn format_ms(ms: i64, zone: Zone, pattern: &str) -> String {
-    let time = DateTime::<Utc>::from_timestamp_millis(ms);
-    time.map_or_else(String::new, |time| {
-        zone.local(time).format(pattern).to_string()
-    })
+    let Some(time) = DateTime::<Utc>::from_timestamp_millis(ms) else {
+        return String::new();
+    };
+    let local = zone.local(time);
+    let text = local.format(pattern).to_string();
+    if zone.is_repeated(time) {
+        format!("{text} {}", local.offset())
+    } else {
+        text
+    }
 }
 
 /// Returns the milliseconds between two times as a reader of their `rfc3339` texts counts them,
@@ -66,6 +73,32 @@ pub fn millis_between(from_us: i64, to_us: i64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_of_an_hour_that_is_there_twice_has_its_offset() {
+        let zone = Zone::named("Europe/Berlin").unwrap();
+        // 2026-10-25T00:00:00Z: an hour before the clocks go back. In spring no hour is there twice.
+        let (autumn, spring) = (1_792_886_400_000, 1_774_746_000_000);
+        for (ms, text) in [
+            (autumn - 1_000, "01:59:59"),
+            (autumn, "02:00:00 +02:00"),
+            (autumn + 3_599_000, "02:59:59 +02:00"),
+            (autumn + 3_600_000, "02:00:00 +01:00"),
+            (autumn + 7_199_000, "02:59:59 +01:00"),
+            (autumn + 7_200_000, "03:00:00"),
+            (spring - 1_000, "01:59:59"),
+            (spring, "03:00:00"),
+        ] {
+            assert_eq!(time_of_day(ms, zone), text, "{ms}");
+            assert_eq!(time_of_day(ms, Zone::UTC).len(), 8);
+        }
+        // Half an hour twice, on Lord Howe Island.
+        let zone = Zone::named("Australia/Lord_Howe").unwrap();
+        let back = 1_775_314_800_000;
+        assert_eq!(time_of_day(back - 1_000, zone), "01:59:59 +11:00");
+        assert_eq!(time_of_day(back, zone), "01:30:00 +10:30");
+        assert_eq!(time_of_day(back - 1_801_000, zone), "01:29:59");
+    }
 
     #[test]
     fn a_time_carries_milliseconds_and_the_offset_of_its_zone() {

@@ -10,12 +10,14 @@ use std::hash::{Hash, Hasher};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
-use chrono::{DateTime, FixedOffset, Offset as _, Utc};
+use chrono::{DateTime, FixedOffset, Offset as _, TimeDelta, Utc};
 use tz::TimeZone;
 
 /// The longest name of a zone that is looked up, in bytes.
 const MAX_NAME: usize = 64;
 const HOUR_S: i64 = 3_600;
+/// Clocks are put back by less than this.
+const NEAR: TimeDelta = TimeDelta::hours(3);
 
 /// A time zone. Cheap to copy; [`Zone::default`] is UTC.
 #[derive(Clone, Copy, Default)]
@@ -85,6 +87,23 @@ impl Zone {
         });
         let offset = FixedOffset::east_opt(offset).unwrap_or_else(|| Utc.fix());
         time.with_timezone(&offset)
+    }
+
+    /// Whether the zone has the time of day of `time` twice: the clocks were put back by that much
+    /// shortly before or after.
+    pub(crate) fn is_repeated(self, time: DateTime<Utc>) -> bool {
+        let offset = |time: DateTime<Utc>| self.local(time).offset().local_minus_utc();
+        let now = offset(time);
+        let (before, after) = (offset(time - NEAR), offset(time + NEAR));
+        let other = if after < now {
+            after
+        } else if before > now {
+            before
+        } else {
+            return false;
+        };
+        let same_clock = time + TimeDelta::seconds(i64::from(now - other));
+        offset(same_clock) == other
     }
 }
 

@@ -34,6 +34,7 @@ use super::resolve::{NameLookup, SystemLookup};
 use super::token::TokenRefusal;
 use body::{Body, decode, read};
 use connections::{Connections, NoAnswer, PendingResponse};
+pub use content_coding::decode_content;
 use switchhook_core::outcome::{Failure, Outcome, Phases, Reason};
 
 /// Bytes of a delivery's response that are read so that its connection can be reused.

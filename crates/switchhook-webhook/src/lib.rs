@@ -51,7 +51,9 @@ mod url;
 mod value_marks;
 mod xml;
 
-pub use client::{Client, OutcomeSource, ResponseMeta, SendContext, evaluate_response};
+pub use client::{
+    Client, OutcomeSource, ResponseMeta, SendContext, decode_content, evaluate_response,
+};
 pub use compile::Webhook;
 pub use compile_error::CompileError;
 pub use prepared::Prepared;

@@ -77,8 +77,35 @@ pub const PROMTOOL: Prerequisite = Prerequisite {
     is_there: || promtool().is_some(),
 };
 
+/// Azure's own emulator of its storage.
+pub const AZURITE: Prerequisite = Prerequisite {
+    tests: "links to recordings on Azure",
+    program: "azurite-blob",
+    cure: "npm install --prefix target/tools/azurite azurite@3.37.0",
+    required_by: "SWITCHHOOK_CLOUDS_REQUIRED",
+    is_there: || azurite().is_some() && on_path("node").is_some(),
+};
+
+/// An emulator of S3, with the libraries that check the links to S3 and Google.
+pub const MOTO: Prerequisite = Prerequisite {
+    tests: "links to recordings on S3 and Google",
+    program: "moto",
+    cure: "python3 -m pip install --target target/tools/moto 'moto[s3,server]==5.2.5'",
+    required_by: "SWITCHHOOK_CLOUDS_REQUIRED",
+    is_there: || moto().is_some() && on_path("python3").is_some(),
+};
+
 /// Every prerequisite.
-pub const ALL: [&Prerequisite; 6] = [&POSTGRESQL, &PGBOUNCER, &BROWSER, &PYTHON, &NODE, &PROMTOOL];
+pub const ALL: [&Prerequisite; 8] = [
+    &POSTGRESQL,
+    &PGBOUNCER,
+    &BROWSER,
+    &PYTHON,
+    &NODE,
+    &PROMTOOL,
+    &AZURITE,
+    &MOTO,
+];
 
 impl Prerequisite {
     /// Returns whether the program is there, so that its tests run.
@@ -143,6 +170,18 @@ pub fn pgbouncer() -> Option<PathBuf> {
 /// Returns the path of the program `promtool`.
 pub fn promtool() -> Option<PathBuf> {
     on_path("promtool")
+}
+
+/// Returns the path of the program `azurite-blob`.
+pub fn azurite() -> Option<PathBuf> {
+    let ours = crate::root().join("target/tools/azurite/node_modules/.bin/azurite-blob");
+    on_path("azurite-blob").or_else(|| Some(ours).filter(|file| file.is_file()))
+}
+
+/// Returns the folder of the Python package `moto`.
+pub fn moto() -> Option<PathBuf> {
+    let ours = crate::root().join("target/tools/moto");
+    Some(ours).filter(|folder| folder.join("moto").is_dir())
 }
 
 /// Returns the paths of a browser and its driver.

@@ -17,6 +17,7 @@ mod recordings;
 mod response;
 mod retry;
 mod schema;
+mod schema_rules;
 mod secret_sources;
 mod secrets;
 mod section;

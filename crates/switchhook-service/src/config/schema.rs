@@ -1,13 +1,19 @@
 //! A JSON Schema of `switchhook.toml` for editors, made from the reference: it has every key with
-//! its description. It checks types only; [`super::Config::load`] checks values and combinations.
+//! its description. [`super::schema_rules`] adds the words, patterns and ranges of values;
+//! [`super::Config::load`] checks the rest, and combinations.
 
 use serde_json::{Value, json};
-use toml_edit::{DocumentMut, Item};
+use toml_edit::{DocumentMut, InlineTable, Item, Value as TomlValue};
 
 use super::REFERENCE;
+use super::schema_rules::RULES;
 
-/// Matches the names of sections such as `[webhooks.lookup]`.
+/// Matches the names of sections such as `[flows.outbound]`.
 const ANY_NAME: &str = "^[^.]+$";
+/// Matches the names of webhooks.
+const WEBHOOK_NAME: &str = "^[A-Za-z0-9_-]{1,64}$";
+/// Tables whose keys the operator chooses.
+const FREE_TABLES: [&str; 6] = ["query", "headers", "form", "params", "map", "hosts"];
 
 /// Returns the schema as a JSON object (JSON Schema 2020-12).
 #[must_use]
@@ -33,14 +39,59 @@ pub fn schema() -> Value {
             comment.clear();
         }
     }
+    for (path, rule) in RULES {
+        rule.add_to(value_at(&mut root, path));
+    }
     root
+}
+
+/// Returns the schema of the value at the path of a rule.
+fn value_at<'s>(root: &'s mut Value, path: &str) -> &'s mut Value {
+    path.split('.').fold(root, |known, part| match part {
+        "[]" => {
+            let items = &mut known["items"];
+            if items.is_null() {
+                *items = json!({"type": ["string"]});
+            }
+            items
+        }
+        "*" => {
+            let named = &mut known["patternProperties"];
+            let pattern = named
+                .as_object()
+                .and_then(|named| named.keys().next().cloned());
+            match pattern {
+                Some(pattern) => &mut named[pattern],
+                None => {
+                    named["."] = mapping_schema();
+                    &mut named["."]
+                }
+            }
+        }
+        key => &mut known["properties"][key],
+    })
+}
+
+/// Returns the schema of an entry of `response.map`.
+fn mapping_schema() -> Value {
+    json!({
+        "type": ["string", "object"],
+        "properties": {
+            "path": {"type": ["string"]},
+            "as": {"type": ["string"]},
+            "default": {"type": ["string", "number", "boolean"]},
+            "required": {"type": ["boolean"]},
+        },
+        "required": ["path"],
+        "additionalProperties": false,
+    })
 }
 
 /// A step on the path from the root to a section.
 enum PathStep<'t> {
     Key(&'t str),
-    /// A section of any name.
-    Named,
+    /// A section whose name matches this pattern.
+    Named(&'static str),
     /// An element of a list.
     Listed,
 }
@@ -51,7 +102,14 @@ fn section_path(header: &str) -> Vec<PathStep<'_>> {
     let name = header.trim_start_matches('[');
     let name = name.split_once(']').map_or(name, |(name, _)| name);
     let mut steps = match name.split_once('.') {
-        Some((kind, _)) => vec![PathStep::Key(kind), PathStep::Named],
+        Some((kind, _)) => {
+            let pattern = if kind == "webhooks" {
+                WEBHOOK_NAME
+            } else {
+                ANY_NAME
+            };
+            vec![PathStep::Key(kind), PathStep::Named(pattern)]
+        }
         None => vec![PathStep::Key(name)],
     };
     if listed {
@@ -64,7 +122,7 @@ fn section_path(header: &str) -> Vec<PathStep<'_>> {
 fn schema_at<'s>(root: &'s mut Value, steps: &[PathStep<'_>]) -> &'s mut Value {
     steps.iter().fold(root, |section, step| match step {
         PathStep::Key(key) => child_schema(section, "properties", key),
-        PathStep::Named => child_schema(section, "patternProperties", ANY_NAME),
+        PathStep::Named(pattern) => child_schema(section, "patternProperties", pattern),
         PathStep::Listed => {
             if section["items"].is_null() {
                 *section = json!({"type": "array", "items": object_schema()});
@@ -112,7 +170,14 @@ fn add_key(section: &mut Value, line: &str, comment: &str) {
                 table = inner;
             }
             Item::Table(_) | Item::Value(_) | Item::ArrayOfTables(_) | Item::None => {
-                return merge_value(&mut schema["properties"][key], item, comment);
+                let known = &mut schema["properties"][key];
+                merge_value(known, item, comment);
+                if let Some(inline) = item.as_inline_table()
+                    && !FREE_TABLES.contains(&key)
+                {
+                    merge_table(known, inline);
+                }
+                return;
             }
         }
     }
@@ -123,15 +188,36 @@ fn merge_value(known: &mut Value, item: &Item, comment: &str) {
         *known = json!({"type": []});
     }
     set_description(known, comment);
+    merge_types(known, item);
+    if known["default"].is_null() && is_default(item) {
+        known["default"] = json_default(item);
+    }
+}
+
+/// Adds the keys of an inline table; its values are examples.
+fn merge_table(known: &mut Value, table: &InlineTable) {
+    known["additionalProperties"] = json!(false);
+    for (key, value) in table.iter() {
+        let inner = &mut known["properties"][key];
+        if inner.is_null() {
+            *inner = json!({"type": []});
+        }
+        merge_types(inner, &Item::Value(value.clone()));
+        if let TomlValue::InlineTable(table) = value
+            && !FREE_TABLES.contains(&key)
+        {
+            merge_table(inner, table);
+        }
+    }
+}
+
+fn merge_types(known: &mut Value, item: &Item) {
     for kind in json_types(item) {
         if let Some(types) = known["type"].as_array_mut()
             && !types.iter().any(|one| one == kind)
         {
             types.push(json!(kind));
         }
-    }
-    if known["default"].is_null() && is_default(item) {
-        known["default"] = json_default(item);
     }
 }
 

@@ -7,9 +7,8 @@ use minijinja::{Environment, context};
 use tracing::warn;
 
 use crate::config::{Config, Diagnostic, Diagnostics};
-use crate::recordings::signed_links::SignedLinks;
 use crate::recordings::{
-    Folder, PublishTo, Publisher, Target, TargetError, encode_path, strict_template,
+    Folder, PublishTo, Publisher, SignedLinks, Target, TargetError, encode_path, strict_template,
 };
 use switchhook_core::recording::Recording;
 
@@ -112,7 +111,8 @@ pub fn target(config: &Config) -> Result<Option<Target>, Diagnostics> {
 }
 
 /// Returns the signed links to served recordings, if this program serves them.
-pub(crate) fn signed_links(config: &Config) -> Option<Arc<SignedLinks>> {
+#[must_use]
+pub fn signed_links(config: &Config) -> Option<Arc<SignedLinks>> {
     let serve = config.recordings.serve.as_ref()?;
     let links = SignedLinks::new(
         serve.folder.clone(),

@@ -19,11 +19,13 @@
 //!
 //! *Closed*: the switch reported `RECORD_STOP`, or the channel is gone. *Complete*: the file has
 //! the same size and time at two looks, one second apart, and a WAV header does not announce
-//! more bytes; the file may still be on its way from another machine. *Published*: the file is in
-//! the served folder, or the target reports an object of its size.
+//! more bytes; the file may still be on its way from another machine. *Published*: this program would
+//! serve the file's link, or the target reports an object of its size and one byte of its link was
+//! fetched.
 
 mod engine;
 mod folder;
+mod link_check;
 mod publish_call;
 pub(crate) mod signed_links;
 #[cfg(feature = "uploads")]
@@ -42,9 +44,9 @@ use tokio::sync::Semaphore;
 
 pub use engine::PublishEngine;
 pub use folder::{FileSnapshot, Folder, encode_path};
+pub use link_check::{LinkCheck, LinkChecker, LinkOrigin};
+pub use signed_links::SignedLinks;
 pub use target::{Target, TargetError, TargetKind, TargetOptions};
-
-use signed_links::SignedLinks;
 
 /// Time between the two looks at a file that has to be complete.
 pub(crate) const SETTLE_TIME: Duration = Duration::from_secs(1);
@@ -148,7 +150,9 @@ impl Publisher {
         let _permit = self.permits.acquire().await;
         match &self.publish_to {
             PublishTo::SignedLinks(links) => {
-                Ok(links.link(path_in_folder, &snapshot.content_tag()))
+                let tag = snapshot.content_tag();
+                links.check_opens(path_in_folder, &tag).await?;
+                Ok(links.link(path_in_folder, &tag))
             }
             PublishTo::Target(target) => target.publish(call_uuid, path_in_folder, snapshot).await,
         }

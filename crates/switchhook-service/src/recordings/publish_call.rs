@@ -157,7 +157,7 @@ impl StoreContext {
         let health = match link {
             Ok(_) => Health::healthy(),
             Err(PublishError::TargetUnavailable(why)) => {
-                Health::failing(format!("recordings cannot be uploaded: {why}"))
+                Health::failing(format!("recordings cannot be published: {why}"))
             }
             Err(PublishError::NotReady(_) | PublishError::Permanent(_)) => return,
         };

@@ -54,7 +54,7 @@ use switchhook_core::mask::Mask;
 use switchhook_store::{Role, Store, StoreError, StoreOptions};
 use switchhook_webhook::breakers::Breakers;
 
-pub use crate::documents::public_url::{recordings_folder, target};
+pub use crate::documents::public_url::{recordings_folder, signed_links, target};
 pub use check::check;
 pub use compile::{compile, tenants};
 pub use options::store_options;

@@ -97,6 +97,37 @@ async fn csv_has_a_column_for_each_kept_variable_and_quotes_what_needs_it() {
     assert_eq!(text(&store, &india).await, expected);
 }
 
+/// A call across the hour that is there twice ends after it began, by the offsets.
+#[tokio::test]
+async fn a_call_of_the_night_when_the_clocks_go_back_has_two_offsets() {
+    let (_folder, store) = store().await;
+    // Began at 2026-10-25T00:59:59Z; ended 2.5 s later.
+    finish(&store, "a", "outbound", 1_792_889_999).await;
+    let berlin = Account {
+        time_zone: switchhook_core::zone::Zone::named("Europe/Berlin").expect("a zone"),
+        ..Account::default()
+    };
+    let tenants = Arc::new(Tenants {
+        accounts: BTreeMap::from([("acme".to_owned(), berlin)]),
+        ..Tenants::default()
+    });
+    let times = [
+        "2026-10-25T02:59:59.000+02:00",
+        "2026-10-25T02:59:59.500+02:00",
+        "2026-10-25T02:00:01.500+01:00",
+    ];
+    for format in [Format::Csv, Format::Json] {
+        let options = ReportOptions {
+            tenants: Arc::clone(&tenants),
+            ..as_format(format)
+        };
+        let text = text(&store, &options).await;
+        for time in times {
+            assert!(text.contains(time), "{time}: {text}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn csv_has_no_value_that_a_spreadsheet_would_calculate_unless_it_is_raw() {
     let (_folder, store) = store().await;

@@ -3,12 +3,15 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::timeout;
 
 use super::finding::{Finding, Findings};
-use switchhook_service::recordings::{Folder, Target};
+use switchhook_service::recordings::{
+    Folder, LinkCheck, LinkChecker, LinkOrigin, SignedLinks, Target,
+};
 
 /// The published recordings.
 #[derive(Debug)]
@@ -17,6 +20,8 @@ pub struct Recordings {
     pub key: &'static str,
     /// The folder that holds them.
     pub folder: Folder,
+    /// The links that the service signs; `None` if it serves no recordings.
+    pub links: Option<Arc<SignedLinks>>,
     /// The upload target; `None` if the service serves them itself.
     pub target: Option<Target>,
 }
@@ -43,29 +48,81 @@ impl Recordings {
 
 pub(super) async fn examine(recordings: &Recordings, within: Duration) -> Vec<Finding> {
     let mut findings = Findings::about("recordings");
-    judge_folder(recordings.key, &recordings.folder.local, &mut findings);
-    if let Some(target) = &recordings.target {
-        match timeout(within, target.probe()).await {
-            Ok(Ok(())) => findings.ok(
+    let local = &recordings.folder.local;
+    judge_folder(recordings.key, local, &mut findings);
+    if let Some(links) = &recordings.links {
+        judge_own_link(links, local, &mut findings).await;
+    }
+    let Some(target) = &recordings.target else {
+        return findings.list();
+    };
+    match timeout(within, target.probe()).await {
+        Ok(Ok(opened)) => {
+            findings.ok(
                 "upload",
                 format!("{target} stores, lists and deletes an object"),
-            ),
-            Ok(Err(why)) => findings.fault("upload", format!("{target}: {why}"), CURE),
-            Err(_) => {
-                let what = format!("{target} gave no answer within {within:?}");
-                findings.fault(
-                    "upload",
-                    what,
-                    "check recordings.upload.endpoint, and whether this machine reaches it",
-                );
-            }
+            );
+            judge_link(Ok(opened), &mut findings);
+        }
+        Ok(Err(why)) => findings.fault("upload", format!("{target}: {why}"), CURE),
+        Err(_) => {
+            let what = format!("{target} gave no answer within {within:?}");
+            findings.fault(
+                "upload",
+                what,
+                "check recordings.upload.endpoint, and whether this machine reaches it",
+            );
         }
     }
     findings.list()
 }
 
+/// Fetches one byte of the link to some file of the folder, at the address that receivers use.
+async fn judge_own_link(links: &SignedLinks, local: &Path, findings: &mut Findings) {
+    let Some(name) = any_file(local) else {
+        findings.info("link", "the folder has no file yet, so no link was fetched");
+        return;
+    };
+    let opened = match LinkChecker::new() {
+        Ok(checker) => {
+            checker
+                .check(&links.link(&name), LinkOrigin::Operator)
+                .await
+        }
+        Err(why) => Err(why),
+    };
+    judge_link(opened, findings);
+}
+
+fn judge_link(opened: Result<LinkCheck, String>, findings: &mut Findings) {
+    match opened {
+        Ok(LinkCheck::Opens) => findings.ok("link", "the link of a recording opens"),
+        Ok(LinkCheck::OutOfReach(why)) => findings.note(
+            "link",
+            format!("the link of a recording was not opened from this machine: {why}"),
+            "open one where receivers run, after a call was recorded",
+        ),
+        Err(why) => findings.fault(
+            "link",
+            format!("the link of a recording does not open: {why}"),
+            "let the address that links begin with forward to recordings.serve.listen",
+        ),
+    }
+}
+
+/// Returns the name of a file in the folder that is not empty.
+fn any_file(local: &Path) -> Option<String> {
+    let entries = fs::read_dir(local).ok()?.take(SAMPLED_ENTRIES);
+    let names = entries.filter_map(|entry| {
+        let entry = entry.ok()?;
+        let about = entry.metadata().ok()?;
+        (about.is_file() && about.len() > 0).then(|| entry.file_name().into_string().ok())?
+    });
+    names.max()
+}
+
 const CURE: &str = "check recordings.upload: to, endpoint, region and the key. The key must be allowed to \
-                    put, get, list and delete objects there. Until then documents wait";
+                    put, get, list and delete objects there, and public_url must lead to them. Until then documents wait";
 
 fn judge_folder(key: &str, here: &Path, findings: &mut Findings) {
     match fs::read_dir(here) {
@@ -92,6 +149,7 @@ mod tests {
                 local: here.into(),
                 on_switch: "/rec".into(),
             },
+            links: None,
             target: None,
         };
         let found = examine(&of(&place.path().join("none")), Duration::from_secs(60)).await;

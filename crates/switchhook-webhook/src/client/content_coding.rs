@@ -8,7 +8,7 @@ use std::io::{self, BufRead, BufReader, Read};
 
 use bytes::Bytes;
 use flate2::bufread::{DeflateDecoder, MultiGzDecoder, ZlibDecoder};
-use http::header::{self, HeaderMap};
+use http::header::{self, HeaderMap, HeaderValue};
 
 use switchhook_core::outcome::{Failure, Reason};
 
@@ -31,6 +31,21 @@ impl Body {
         match self {
             Self::Whole(bytes) | Self::Cut(bytes) => bytes,
         }
+    }
+}
+
+/// Decodes a body with this `Content-Encoding`, up to `limit` bytes, as a response's body is.
+///
+/// # Errors
+/// A coding that is not read, or a damaged body.
+pub fn decode_content(content_encoding: &str, sent: &[u8], limit: usize) -> Result<Bytes, Failure> {
+    let mut headers = HeaderMap::new();
+    let value = HeaderValue::from_str(content_encoding);
+    let value = value.map_err(|_| unknown("its name"))?;
+    headers.insert(header::CONTENT_ENCODING, value);
+    match Codings::of(&headers)? {
+        Some(codings) => Ok(codings.decode(sent, limit)?.into_bytes()),
+        None => Ok(Bytes::copy_from_slice(&sent[..sent.len().min(limit)])),
     }
 }
 

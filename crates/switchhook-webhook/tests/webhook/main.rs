@@ -10,6 +10,7 @@ mod delivery;
 mod egress;
 mod hung;
 mod kept;
+mod meant;
 mod numbers;
 mod proxies;
 mod rebinding;

@@ -15,7 +15,7 @@ use arc_swap::ArcSwapOption;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::header::{HeaderName, HeaderValue};
+use axum::http::header::{HeaderName, HeaderValue, RANGE};
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse as _, Response};
 use metrics::counter;
@@ -24,6 +24,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tower_http::services::ServeFile;
 
+use super::PublishError;
 use super::folder::{Folder, encode_path, open_within};
 use crate::limits::record_hit;
 pub(crate) use link::LinkError;
@@ -80,6 +81,34 @@ impl SignedLinks {
             self.key.query(path_in_folder, until, content_tag),
         );
         format!("{}{PATH_PREFIX}{encoded}?{query}", self.url)
+    }
+
+    /// Checks that this program would serve the link to a file: fetches one byte as a request would,
+    /// without the network.
+    ///
+    /// # Errors
+    /// Returns [`PublishError::NotReady`] with the status of the response.
+    pub(crate) async fn check_opens(
+        &self,
+        path_in_folder: &str,
+        content_tag: &str,
+    ) -> Result<(), PublishError> {
+        let failed = |why: String| PublishError::NotReady(format!("its link does not open: {why}"));
+        let link = self.link(path_in_folder, content_tag);
+        let link = link.strip_prefix(&self.url).unwrap_or_default();
+        let request = Request::get(link).header(RANGE, "bytes=0-0");
+        let request = request.body(Body::empty());
+        let request = request.map_err(|error| failed(error.to_string()))?;
+        let uri = request.uri();
+        let linked = self.verify(uri.path(), uri.query().unwrap_or_default());
+        let linked = linked.map_err(|error| failed(error.to_string()))?;
+        let sent = send(linked, request).await;
+        let status = sent.map_err(|error| failed(error.to_string()))?.status();
+        if status.is_success() {
+            Ok(())
+        } else {
+            Err(failed(format!("it answers {status}")))
+        }
     }
 
     /// Returns the path within the folder and the content tag of a valid link.

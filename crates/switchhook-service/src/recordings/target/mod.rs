@@ -2,8 +2,10 @@
 //!
 //! An object's key is the prefix, the call's Unique-ID and the file's path within the folder. So a
 //! file name that another call uses again does not replace this call's object, and a call's objects
-//! are found by its Unique-ID. The library percent-encodes what is not safe in a key.
+//! are found by its Unique-ID. [`key`] makes a name safe.
 
+mod azure;
+mod key;
 mod open;
 mod options;
 
@@ -21,10 +23,12 @@ use object_store::{
 };
 use tokio::fs::File;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
+use url::Url;
 
 pub use options::{TargetError, TargetKind, TargetOptions};
 
-use super::{FileSnapshot, Folder, PublishError, encode_path};
+use super::{FileSnapshot, Folder, LinkCheck, LinkChecker, LinkOrigin, PublishError, encode_path};
+use key::safe_part;
 
 /// Bytes of one part of an object, and of memory for each upload. S3 allows 10,000 parts.
 const PART_BYTES: usize = 8 * 1024 * 1024;
@@ -49,6 +53,7 @@ pub struct Target {
     store: Arc<dyn ObjectStore>,
     prefix: Path,
     link: Link,
+    checker: LinkChecker,
 }
 
 /// Shows no secrets.
@@ -88,7 +93,7 @@ impl Target {
         self.options.at_once
     }
 
-    /// Uploads a recording, checks that the object exists, and returns its link.
+    /// Uploads a recording, checks that the object exists and its link opens, and returns the link.
     ///
     /// # Errors
     /// Returns why the recording has no link: for example, it has changed since `snapshot`, or the
@@ -108,7 +113,20 @@ impl Target {
             let what = format!("{} of its {} bytes arrived", there.size, snapshot.bytes);
             return Err(PublishError::TargetUnavailable(what));
         }
-        self.link(&key).await
+        let link = self.link(&key).await?;
+        self.check_link(&link).await.map_err(|why| {
+            let what = format!("the link of an uploaded recording does not open: {why}");
+            PublishError::TargetUnavailable(what)
+        })?;
+        Ok(link)
+    }
+
+    async fn check_link(&self, link: &str) -> Result<LinkCheck, String> {
+        let origin = match &self.link {
+            Link::Template(_) => LinkOrigin::Operator,
+            Link::Signed(_) => LinkOrigin::Signed,
+        };
+        self.checker.check(link, origin).await
     }
 
     /// Checks that a target folder exists. It is not created: it may be a file system that is not
@@ -127,8 +145,8 @@ impl Target {
     }
 
     fn key(&self, call_uuid: &str, path_in_folder: &str) -> Result<Path, PublishError> {
-        let file = path_in_folder.split('/').map(PathPart::from);
-        let own = std::iter::once(PathPart::from(call_uuid)).chain(file);
+        let names = std::iter::once(call_uuid).chain(path_in_folder.split('/'));
+        let own = names.map(|name| PathPart::from(safe_part(name)));
         let key: Path = self.prefix.parts().chain(own).collect();
         if key.as_ref().len() > MAX_KEY_BYTES || call_uuid.is_empty() {
             return Err(PublishError::Permanent("its name is too long".into()));
@@ -208,9 +226,30 @@ impl Target {
             }
             Link::Signed(signer) => {
                 let signed = signer.signed_url(Method::GET, key, self.options.expires);
-                signed.await.map(Into::into).map_err(unavailable)
+                let link = signed.await.map_err(unavailable)?;
+                self.correct(link, key).map(Into::into)
             }
         }
+    }
+
+    /// Corrects what the library signs wrongly.
+    fn correct(&self, link: Url, key: &Path) -> Result<Url, PublishError> {
+        let TargetKind::Azure {
+            container,
+            key_id,
+            key: secret,
+            ..
+        } = &self.options.kind
+        else {
+            return Ok(link);
+        };
+        let place = azure::Place {
+            account: key_id,
+            container,
+            key: secret,
+        };
+        let invalid = || PublishError::Permanent("the account's key is not base64".into());
+        azure::sign_again(link, place, key).ok_or_else(invalid)
     }
 
     /// Returns the keys of a call's objects.
@@ -245,11 +284,11 @@ impl Target {
         Ok(())
     }
 
-    /// Writes a small object, checks that it exists, and deletes it.
+    /// Writes a small object, checks that it exists, fetches one byte of its link, and deletes it.
     ///
     /// # Errors
     /// Returns what failed, and the target's error text.
-    pub async fn probe(&self) -> Result<(), String> {
+    pub async fn probe(&self) -> Result<LinkCheck, String> {
         let name = format!("switchhook-doctor-{}", uuid::Uuid::new_v4().simple());
         let key: Path = self.prefix.parts().chain([PathPart::from(name)]).collect();
         let failed = |what: &'static str| {
@@ -260,16 +299,19 @@ impl Target {
         let put = self.store.put(&key, bytes.clone().into()).await;
         put.map_err(failed("nothing can be written"))?;
         let found = self.store.head(&key).await;
+        let opened = match self.link(&key).await {
+            Ok(link) => self.check_link(&link).await,
+            Err(error) => Err(error.to_string()),
+        };
         let deleted = self.store.delete(&key).await;
         let found = found.map_err(failed("the written object cannot be found"))?;
         deleted.map_err(failed(
             "the written object cannot be deleted, which `switchhook forget` needs",
         ))?;
-        if found.size == bytes.len() as u64 {
-            Ok(())
-        } else {
-            Err(format!("{} of {} bytes arrived", found.size, bytes.len()))
+        if found.size != bytes.len() as u64 {
+            return Err(format!("{} of {} bytes arrived", found.size, bytes.len()));
         }
+        opened.map_err(|why| format!("the link of the written object does not open: {why}"))
     }
 }
 

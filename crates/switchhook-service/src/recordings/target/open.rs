@@ -17,7 +17,7 @@ use reqwest::redirect;
 use url::Url;
 
 use super::{LINK_TEMPLATE, Link, Target, TargetError, TargetKind, TargetOptions, error_text};
-use crate::recordings::strict_template;
+use crate::recordings::{LinkChecker, strict_template};
 use switchhook_webhook::client_builder;
 
 /// Time to connect, including TLS.
@@ -50,11 +50,18 @@ impl Target {
                 });
             }
         };
+        let checker = LinkChecker::new().map_err(unusable)?;
+        let prefix = Path::parse(&options.prefix).map_err(|error| TargetError {
+            key: "to",
+            what: error.to_string(),
+            help: "write it as \"s3://bucket/prefix\"",
+        })?;
         Ok(Self {
-            prefix: Path::from(options.prefix.as_str()),
+            prefix,
             options: options.clone(),
             store,
             link,
+            checker,
         })
     }
 }
@@ -186,6 +193,15 @@ fn retries() -> RetryConfig {
     }
 }
 
+/// Returns the fault of a client that cannot be built.
+fn unusable(what: String) -> TargetError {
+    TargetError {
+        key: "to",
+        what,
+        help: "check the system's CA certificates",
+    }
+}
+
 /// Gives the library a client without redirects and without the environment's proxy.
 #[derive(Debug)]
 struct Connector(reqwest::Client);
@@ -193,12 +209,7 @@ struct Connector(reqwest::Client);
 impl Connector {
     fn new(endpoint: Option<&Url>) -> Result<Self, TargetError> {
         // The operator chose the target, not a call, so the rules of [egress] do not apply.
-        let failed = |what| TargetError {
-            key: "to",
-            what,
-            help: "check the system's CA certificates",
-        };
-        let builder = client_builder().map_err(|error| failed(error.what))?;
+        let builder = client_builder().map_err(|error| unusable(error.what))?;
         let client = builder
             .user_agent(concat!("switchhook/", env!("CARGO_PKG_VERSION")))
             .redirect(redirect::Policy::none())
@@ -207,7 +218,9 @@ impl Connector {
             .timeout(REQUEST_TIMEOUT)
             .no_proxy()
             .build();
-        client.map(Self).map_err(|error| failed(error.to_string()))
+        client
+            .map(Self)
+            .map_err(|error| unusable(error.to_string()))
     }
 }
 

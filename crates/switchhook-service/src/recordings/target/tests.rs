@@ -41,10 +41,26 @@ fn azure() -> TargetKind {
 fn a_key_is_the_calls_own_whatever_the_name_is() {
     let target = Target::open(&options(s3())).unwrap();
     for (call, path_in_folder, key) in [
-        ("u1", "2026/a b.wav", "calls/pbx/u1/2026/a b.wav"),
-        ("u1", "a%2e#?*.wav", "calls/pbx/u1/a%252e%23%3F%2A.wav"),
-        ("../u2", "x\\..\\a.wav", "calls/pbx/..%2Fu2/x%5C..%5Ca.wav"),
-        ("..", "a\n.wav", "calls/pbx/%2E%2E/a%0A.wav"),
+        (
+            "u1",
+            "2026/a b.wav",
+            "calls/pbx/u1/2026/a_b__7301eec9d260cac0.wav",
+        ),
+        (
+            "u1",
+            "a%2e#?*.wav",
+            "calls/pbx/u1/a_2e__b606cd4ff7488332.wav",
+        ),
+        (
+            "../u2",
+            "x\\..\\a.wav",
+            "calls/pbx/.._u2__70cefddeb157d3cf/x_.._a__966e6bdcd9ae3140.wav",
+        ),
+        (
+            "..",
+            "a\n.wav",
+            "calls/pbx/..__5ec1f7e700f37c3d/a__42da160d31d1e175.wav",
+        ),
     ] {
         assert_eq!(target.key(call, path_in_folder).unwrap().as_ref(), key);
     }
@@ -61,12 +77,12 @@ async fn links_are_signed_by_each_targets_rules_and_nothing_shows_the_key() {
     for (kind, begins, shown) in [
         (
             s3(),
-            "https://s3.eu-central-1.amazonaws.com/acme/calls/pbx/u1/a%20b.wav?",
+            "https://s3.eu-central-1.amazonaws.com/acme/calls/pbx/u1/a_b__7301eec9d260cac0.wav?",
             "s3://acme/calls/pbx",
         ),
         (
             azure(),
-            "https://acme.blob.core.windows.net/acme/calls/pbx/u1/a%20b.wav?",
+            "https://acme.blob.core.windows.net/acme/calls/pbx/u1/a_b__7301eec9d260cac0.wav?",
             "az://acme/calls/pbx",
         ),
     ] {
@@ -84,6 +100,37 @@ async fn links_are_signed_by_each_targets_rules_and_nothing_shows_the_key() {
         for text in [link, format!("{target:?}"), format!("{:?}", target.options)] {
             assert!(!text.contains(KEY), "{text}");
         }
+    }
+}
+
+/// The workaround in `azure.rs` can go when the library's own link is the same.
+#[tokio::test]
+async fn object_store_still_signs_the_encoded_path() {
+    for (prefix, is_right) in [("calls", true), ("our calls", false), ("rückrufe", false)] {
+        let options = TargetOptions {
+            prefix: prefix.into(),
+            ..options(azure())
+        };
+        let target = Target::open(&options).unwrap();
+        let key = target.key("u1", "a.wav").unwrap();
+        let Link::Signed(signer) = &target.link else {
+            panic!("the link is signed");
+        };
+        let signed = signer.signed_url(Method::GET, &key, options.expires);
+        let by_library = signed.await.unwrap();
+        let ours = target.correct(by_library.clone(), &key).unwrap();
+        let signature = |link: &Url| {
+            let mut pairs = link.query_pairs();
+            let found = pairs.find(|(name, _)| name == "sig");
+            found.unwrap().1.into_owned()
+        };
+        assert_eq!(
+            signature(&by_library) == signature(&ours),
+            is_right,
+            "{prefix}"
+        );
+        let count = |link: &Url| link.query_pairs().count();
+        assert_eq!(count(&by_library), count(&ours));
     }
 }
 

@@ -8,7 +8,7 @@ use std::fmt;
 
 pub use options::{TargetError, TargetKind, TargetOptions};
 
-use super::{FileSnapshot, Folder, PublishError};
+use super::{FileSnapshot, Folder, LinkCheck, PublishError};
 
 /// Where recordings are uploaded to: nowhere.
 #[derive(Debug)]
@@ -87,7 +87,7 @@ impl Target {
     /// # Errors
     /// None.
     #[allow(clippy::unused_async, reason = "a target's is")]
-    pub async fn probe(&self) -> Result<(), String> {
+    pub async fn probe(&self) -> Result<LinkCheck, String> {
         match self.0 {}
     }
 }

@@ -7,10 +7,13 @@
 use test_support::{anew, events, golden, inbox, log, made, port8021, postgres, s3, settings};
 
 mod away;
+#[cfg(feature = "uploads")]
+mod clouds;
 mod documents;
 mod gaps;
 mod link;
 mod memory;
+mod night;
 mod recordings;
 mod repair;
 mod rolling;

@@ -87,9 +87,15 @@ async fn a_document_is_posted_when_its_recording_is_whole_and_uploaded_with_a_li
     let entry = &posts[0].json()["recordingUrls"][0];
     assert_eq!(entry["recordedFileName"], "a b#1.wav");
     let link = entry["recordedFilePublicPath"].as_str().unwrap();
-    assert_eq!(link, "https://rec.example/one/2026/a%20b%25231.wav");
+    assert_eq!(
+        link,
+        "https://rec.example/one/2026/a_b_1__ef4f324a3bcad2e1.wav"
+    );
     // The files that a web server would find.
-    let public = stage.folder.path().join("public/one/2026/a b%231.wav");
+    let public = stage
+        .folder
+        .path()
+        .join("public/one/2026/a_b_1__ef4f324a3bcad2e1.wav");
     assert_eq!(fs::read(public).unwrap(), SOUND);
     service.stop().await;
 }
