@@ -78,6 +78,7 @@ async fn open<S: Stream>(
     let began = Instant::now();
     let tasks = call_control.tasks.load_full();
     let mut opening = Opening::connect(call_control, stream).await?;
+    let connect_ms = u16::try_from(began.elapsed().as_millis()).unwrap_or(u16::MAX);
     let (on_hold, room) = OnHoldGuard::enter(call_control);
     let deadline = call_control.options.connect_deadline;
     let decision = timeout(deadline, opening.decide(&tasks, room))
@@ -88,7 +89,8 @@ async fn open<S: Stream>(
         channel,
         ..
     } = opening;
-    let (call, task) = CallTask::new(call_control, tasks, connection, channel, decision, began);
+    let (mut call, task) = CallTask::new(call_control, tasks, connection, channel, decision, began);
+    call.connect_ms = connect_ms;
     Ok((call, task, on_hold))
 }
 
@@ -138,6 +140,8 @@ struct CallTask<'a, C> {
     is_parked_elsewhere: bool,
     ending: Ending,
     began: Instant,
+    /// How long the switch took to answer `connect`, in milliseconds. It parks the call after that.
+    connect_ms: u16,
     left_at: Instant,
 }
 
@@ -179,6 +183,7 @@ impl<'a, C: CallConnection> CallTask<'a, C> {
             is_parked_elsewhere: false,
             ending: Ending::Lost,
             began,
+            connect_ms: 0,
             left_at: began,
         };
         (call, decision.task)
