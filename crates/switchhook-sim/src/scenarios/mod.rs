@@ -2,6 +2,7 @@
 
 mod agents;
 mod connections;
+mod early;
 mod expect;
 mod failure;
 mod hostile;
@@ -191,6 +192,7 @@ pub(super) fn all() -> Vec<Scenario> {
     all.extend(hostile::all());
     all.extend(agents::all());
     all.extend(routed::all());
+    all.extend(early::all(&all));
     all.extend(parked::all(&all));
     all
 }

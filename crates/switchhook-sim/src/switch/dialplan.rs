@@ -124,6 +124,9 @@ pub struct Call {
     pub hand_over: HandOver,
     /// The mode of the `socket` application.
     pub mode: SocketMode,
+    /// How long after its answer to `connect` the switch parks the call, except at
+    /// [`Pace::Wire`](super::Pace::Wire).
+    pub parks_after: Duration,
     /// Hands the call over by `park`; with `None`, by `socket`.
     pub parked: Option<Parked>,
     /// What the caller does.
@@ -150,6 +153,7 @@ impl Default for Call {
             answered: true,
             hand_over: HandOver::default(),
             mode: SocketMode::default(),
+            parks_after: PARKS_AFTER,
             parked: None,
             behaviour: Caller::default(),
             dial: None,
@@ -160,6 +164,9 @@ impl Default for Call {
     }
 }
 
+/// How often the switch looks whether `connect` was answered (mod_event_socket.c
+/// `socket_function`, `switch_cond_next`).
+const PARKS_AFTER: Duration = Duration::from_millis(1);
 /// The delay of the hang-up that the dialplan's author scheduled: longer than any call.
 const OWN_TIMER: Duration = Duration::from_secs(3600);
 
