@@ -10,6 +10,7 @@ mod outage;
 mod parked;
 mod resting;
 mod routed;
+mod standing;
 mod success;
 mod tries;
 
@@ -202,6 +203,7 @@ pub(super) const PARK_SERVICE: &str = "lab";
 
 pub(super) use self::outage::{Killed, ReceiverDown};
 pub(super) use self::resting::Rests;
+pub(super) use self::standing::Shift;
 
 /// Returns two calls for a service with room for one: it holds the first and sends the second on.
 pub(super) fn overload() -> (Scenario, Scenario) {

@@ -133,6 +133,8 @@ pub struct Call {
     pub behaviour: Caller,
     /// The agents that the dialplan rings on line 0.
     pub dial: Option<Dial>,
+    /// Unique-ID of the standing agent with whom a program connects the caller on line 0.
+    pub joins: Option<String>,
     /// How long the caller talks on its line before it hangs up.
     pub talks: Duration,
     /// The delay of `CHANNEL_HANGUP_COMPLETE` after the hang-up of a call that took a line.
@@ -157,6 +159,7 @@ impl Default for Call {
             parked: None,
             behaviour: Caller::default(),
             dial: None,
+            joins: None,
             talks: Duration::ZERO,
             reports_after: Duration::ZERO,
             patience: Duration::from_secs(90),
