@@ -56,7 +56,7 @@ fn places(events: &[Event]) -> Vec<Vec<String>> {
     ];
     let mut legs: Vec<&str> = Vec::new();
     let mut number = |uuid| {
-        if uuid == "" {
+        if str::is_empty(uuid) {
             return "-".to_owned();
         }
         let known = legs.iter().position(|leg| *leg == uuid);
