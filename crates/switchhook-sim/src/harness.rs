@@ -53,6 +53,17 @@ pub(super) struct Played<'s> {
     requests: Vec<Request>,
 }
 
+impl<'s> Played<'s> {
+    /// Returns a leg that went to no webhook.
+    pub(super) fn without_requests(scenario: &'s Scenario, record: CallRecord) -> Self {
+        Self {
+            scenario,
+            record,
+            requests: Vec::new(),
+        }
+    }
+}
+
 impl Harness {
     pub(super) async fn set(options: LabOptions, calls: usize) -> Result<Self, LabError> {
         let switch = Switch::new(names::SWITCH, options.pace);

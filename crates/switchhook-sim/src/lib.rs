@@ -22,6 +22,7 @@ pub mod receiver;
 mod report;
 pub mod run;
 mod scenarios;
+mod shift;
 pub mod switch;
 
 pub use self::options::{LabError, LabOptions, Service, Started};

@@ -153,17 +153,20 @@ async fn wait<T>(what: impl Future<Output = T>) {
 }
 
 /// Waits for the request of a call's webhook.
-async fn request(stage: &Harness, scenario: &Scenario) -> Option<Request> {
+pub(super) async fn request(stage: &Harness, scenario: &Scenario) -> Option<Request> {
     let path = format!("/{}", scenario.name);
     stage.receiver.wait(&path, SETTLE, |_| true).await
 }
 
 /// Ends the conversation of the call that sent this request.
 fn end(switch: &Switch, asked: &Option<Request>) {
-    let body = asked.as_ref().map(|request| request.body.as_slice());
-    let body: serde_json::Value =
-        serde_json::from_slice(body.unwrap_or_default()).unwrap_or_default();
-    if let Some(call) = body["phonon-uuid"].as_str() {
-        switch.end_talk(call);
+    if let Some(call) = asked.as_ref().and_then(call_of) {
+        switch.end_talk(&call);
     }
+}
+
+/// Returns the Unique-ID of the call that sent this request.
+pub(super) fn call_of(request: &Request) -> Option<String> {
+    let body: serde_json::Value = serde_json::from_slice(&request.body).ok()?;
+    body["phonon-uuid"].as_str().map(str::to_owned)
 }

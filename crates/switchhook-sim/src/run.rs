@@ -3,8 +3,8 @@
 use super::harness::{Harness, SETTLE};
 use super::options::{LabError, LabOptions, ROOM, Service};
 use super::report::{CallReport, LabReport};
-use super::scenarios::{self, Killed, ReceiverDown, Rests, Scenario};
-use super::{documents, outages};
+use super::scenarios::{self, Killed, ReceiverDown, Rests, Scenario, Shift};
+use super::{documents, outages, shift};
 
 /// The scenarios that this run places.
 struct Chosen {
@@ -13,6 +13,7 @@ struct Chosen {
     rests: Option<Rests>,
     receiver_down: Option<ReceiverDown>,
     killed: Option<Killed>,
+    shift: Option<Shift>,
 }
 
 impl Chosen {
@@ -31,7 +32,8 @@ impl Chosen {
         // These scenarios check documents and parked calls, which need a service that follows the
         // switch.
         let (rests, down, killed) = (Rests::new(), ReceiverDown::new(), Killed::new());
-        let rests_chosen = any(&rests.all());
+        let shift = Shift::new();
+        let (rests_chosen, shift_chosen) = (any(&rests.all()), any(&shift.all()));
         let (down_chosen, killed_chosen) = (any(&down.all()), any(&killed.all()));
         Self {
             main,
@@ -39,6 +41,7 @@ impl Chosen {
             rests: (options.follow && rests_chosen).then_some(rests),
             receiver_down: (options.follow && down_chosen).then_some(down),
             killed: (options.follow && killed_chosen).then_some(killed),
+            shift: (options.follow && shift_chosen).then_some(shift),
         }
     }
 
@@ -47,7 +50,8 @@ impl Chosen {
         let rests = self.rests.as_ref().map_or(0, |it| it.all().len());
         let down = self.receiver_down.as_ref().map_or(0, |it| it.all().len());
         let killed = self.killed.as_ref().map_or(0, |it| it.all().len());
-        self.main.len() + overload + rests + down + killed
+        let shift = self.shift.as_ref().map_or(0, |it| it.all().len());
+        self.main.len() + overload + rests + down + killed + shift
     }
 }
 
@@ -62,31 +66,36 @@ pub async fn run(options: LabOptions, service: impl Service) -> Result<LabReport
         return Err(LabError::NoScenario(options.only));
     }
     let stage = Harness::set(options, chosen.count()).await?;
-    let mut calls = Vec::new();
+    let mut reports = Vec::new();
     if !chosen.main.is_empty() {
-        calls.extend(main(&stage, &chosen.main, &service).await?);
+        reports.extend(main(&stage, &chosen.main, &service).await?);
     }
     if let Some((first, second)) = &chosen.overload {
-        calls.extend(overload(&stage, first, second, &service).await?);
+        reports.extend(overload(&stage, first, second, &service).await?);
     }
-    let mut problems = documents::recheck(&stage.receiver, &mut calls);
+    let mut problems = documents::recheck(&stage.receiver, &mut reports);
     if let Some(rests) = &chosen.rests {
         let (more, strays) = outages::rests(&stage, rests, &service).await?;
-        calls.extend(more);
+        reports.extend(more);
+        problems.extend(strays);
+    }
+    if let Some(calls) = &chosen.shift {
+        let (more, strays) = shift::play(&stage, calls, &service).await?;
+        reports.extend(more);
         problems.extend(strays);
     }
     if let Some(down) = &chosen.receiver_down {
         let (more, strays) = outages::receiver_down(&stage, down, &service).await?;
-        calls.extend(more);
+        reports.extend(more);
         problems.extend(strays);
     }
     if let Some(killed) = &chosen.killed {
         let (more, strays) = outages::killed(&stage, killed, &service).await?;
-        calls.extend(more);
+        reports.extend(more);
         problems.extend(strays);
     }
     stage.done();
-    Ok(LabReport::new(calls, problems))
+    Ok(LabReport::new(reports, problems))
 }
 
 async fn main(

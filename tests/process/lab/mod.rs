@@ -10,5 +10,6 @@ mod load;
 mod port;
 mod receiver;
 mod run;
+mod standing;
 mod switch;
 mod switch_replay;

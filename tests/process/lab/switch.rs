@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,19 +19,23 @@ struct Peer {
     read: String,
     uuid: String,
     record: JoinHandle<CallRecord>,
+    /// Completes when the switch has parked the call.
+    parked: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
 
 impl Peer {
     async fn of(pace: Pace, call: Call) -> Self {
         let mut peer = Self::accept(pace, call).await;
-        peer.says("connect\n\n").await;
-        peer.until("Control: full\n\n").await;
-        let uuid = peer
-            .read
-            .lines()
-            .find_map(|line| line.strip_prefix("Unique-ID: "));
-        peer.uuid = uuid.unwrap().to_owned();
+        peer.connects().await;
         peer
+    }
+
+    async fn connects(&mut self) {
+        self.says("connect\n\n").await;
+        self.until("Control: full\n\n").await;
+        let mut lines = self.read.lines();
+        let uuid = lines.find_map(|line| line.strip_prefix("Unique-ID: "));
+        self.uuid = uuid.unwrap().to_owned();
     }
 
     /// Accepts the connection of the switch, and says nothing yet.
@@ -38,6 +43,7 @@ impl Peer {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         call.hosts.push(listener.local_addr().unwrap().to_string());
         let switch: Arc<Switch> = Switch::new("fs1", pace);
+        let parked = Box::pin(switch.event("CHANNEL_PARK", &call.path));
         let record = tokio::spawn(async move { switch.place(call).await });
         let (stream, _) = listener.accept().await.unwrap();
         Self {
@@ -45,6 +51,7 @@ impl Peer {
             read: String::new(),
             uuid: String::new(),
             record,
+            parked,
         }
     }
 
@@ -190,32 +197,45 @@ async fn resume_after_the_way_out_leaves_the_caller_in_cs_reset_for_ever() {
 }
 
 #[tokio::test]
-async fn a_socket_that_was_never_connected_goes_on_only_with_socket_resume() {
-    for (connects, resume, left, line) in [
-        (true, true, Left::Released, Some(1)),
-        (true, false, Left::Released, Some(1)),
-        (false, true, Left::Released, Some(1)),
-        (false, false, Left::Stranded, None),
+async fn a_socket_that_ends_before_its_park_goes_on_only_with_socket_resume() {
+    #[derive(Debug, Clone, Copy, PartialEq)]
+    enum Ends {
+        Unconnected,
+        BeforeThePark,
+        InThePark,
+    }
+    for (ends, resume, left, line) in [
+        (Ends::InThePark, true, Left::Released, Some(1)),
+        (Ends::InThePark, false, Left::Released, Some(1)),
+        (Ends::BeforeThePark, true, Left::Released, Some(1)),
+        (Ends::BeforeThePark, false, Left::Stranded, None),
+        (Ends::Unconnected, true, Left::Released, Some(1)),
+        (Ends::Unconnected, false, Left::Stranded, None),
     ] {
         let hand_over = HandOver {
             resume,
             ..HandOver::default()
         };
-        let call = Call {
+        let mut call = Call {
             hand_over,
             ..call()
         };
-        let peer = if connects {
-            Peer::of(Pace::Ticked, call).await
-        } else {
-            Peer::accept(Pace::Ticked, call).await
-        };
+        if ends == Ends::BeforeThePark {
+            call.parks_after = Duration::from_secs(5);
+        }
+        let mut peer = Peer::accept(Pace::Ticked, call).await;
+        if ends != Ends::Unconnected {
+            peer.connects().await;
+        }
+        if ends == Ends::InThePark {
+            peer.parked.await;
+        }
         drop(peer.stream);
         let record = peer.record.await.unwrap();
         assert_eq!(
             (record.left, record.line),
             (left, line),
-            "connects: {connects}, socket_resume: {resume}"
+            "{ends:?}, socket_resume: {resume}"
         );
     }
 }

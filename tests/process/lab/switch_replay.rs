@@ -181,6 +181,8 @@ async fn replay(name: &str, behaviour: Caller) -> Left {
             transfer: false,
         },
         behaviour,
+        // The captured clients subscribed after the park.
+        parks_after: Duration::ZERO,
         ..Call::default()
     };
     let switch = Switch::new("fs1", Pace::Ticked);

@@ -164,19 +164,29 @@ pub struct Peer {
 impl Peer {
     /// Connects and answers `connect`.
     pub async fn call(to: SocketAddr, channel: Channel) -> Self {
-        let mut peer = Self {
+        let mut peer = Self::silent(to, channel).await;
+        peer.connect().await;
+        peer
+    }
+
+    /// Connects and says nothing yet.
+    pub async fn silent(to: SocketAddr, channel: Channel) -> Self {
+        Self {
             stream: TcpStream::connect(to)
                 .await
                 .expect("a service that listens"),
             channel,
             reads: 0,
             unread: Vec::new(),
-        };
-        let commands = peer.read().await;
+        }
+    }
+
+    /// Answers `connect`.
+    pub async fn connect(&mut self) {
+        let commands = self.read().await;
         assert_eq!(lines(&commands), ["connect"]);
-        let data = peer.channel.data();
-        peer.say(&data).await;
-        peer
+        let data = self.channel.data();
+        self.say(&data).await;
     }
 
     /// Returns the complete commands of the next read, none at the end. Answers nothing.

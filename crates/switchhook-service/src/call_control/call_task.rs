@@ -82,6 +82,7 @@ async fn open<S: Stream>(
     let peer = arrival.as_ref().map(Arrival::address);
     let tasks = call_control.tasks.load_full();
     let mut opening = connect(call_control, stream, arrival).await?;
+    let connect_ms = u16::try_from(began.elapsed().as_millis()).unwrap_or(u16::MAX);
     let (on_hold, room) = OnHoldGuard::enter(call_control);
     let deadline = call_control.options.connect_deadline;
     let mut decision = timeout(deadline, opening.decide(&tasks, room))
@@ -97,6 +98,7 @@ async fn open<S: Stream>(
     let (mut call, task) = CallTask::new(call_control, tasks, connection, channel, decision, began);
     call.unconfirmed = unconfirmed;
     call.is_refused = is_refused;
+    call.connect_ms = connect_ms;
     Ok((call, task, on_hold))
 }
 
@@ -186,6 +188,8 @@ struct CallTask<'a, C> {
     is_parked_elsewhere: bool,
     ending: Ending,
     began: Instant,
+    /// How long the switch took to answer `connect`, in milliseconds. It parks the call after that.
+    connect_ms: u16,
     left_at: Instant,
 }
 
@@ -228,6 +232,7 @@ impl<'a, C: CallConnection> CallTask<'a, C> {
             is_parked_elsewhere: false,
             ending: Ending::Lost,
             began,
+            connect_ms: 0,
             left_at: began,
         };
         (call, decision.task)

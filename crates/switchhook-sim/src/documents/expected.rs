@@ -18,7 +18,7 @@ const KEY: &str = "flow.key.";
 /// order open.
 pub(super) fn document(scenario: &Scenario, record: &CallRecord) -> Value {
     let legs = &record.legs;
-    let called = legs.first().map_or("", |leg| leg.destination.as_str());
+    let called = legs.first().map_or("", called);
     let zone = match scenario.routed {
         Some(_) => ZONE_OFFSET_S,
         None => KOLKATA_OFFSET_S,
@@ -42,6 +42,15 @@ pub(super) fn document(scenario: &Scenario, record: &CallRecord) -> Value {
     document
 }
 
+/// Returns our own number of the call's first leg.
+fn called(first: &LegRecord) -> &str {
+    if first.outbound {
+        &first.caller
+    } else {
+        &first.destination
+    }
+}
+
 fn recording(path: &str) -> Value {
     let name = path.rsplit('/').next().unwrap_or_default();
     json!({ "recordedFileName": name, "recordedFilePublicPath": format!("{RECORDINGS}{name}") })
@@ -53,6 +62,20 @@ fn entry(leg: &LegRecord, first: bool, several: bool, called: &str, zone: FixedO
     } else {
         &leg.caller
     };
+    if let Some((from, until)) = leg.talk_us {
+        let talked = (until / 1000).saturating_sub(from / 1000);
+        return json!({
+            "calleeNumber": callee,
+            "calleeType": "AGENT",
+            "cdrId": format!("{}##{SWITCH}", leg.uuid),
+            "connectTime": time(from, zone),
+            "didNumber": called,
+            "duration": talked.to_string(),
+            "endTime": time(until, zone),
+            "startTime": time(from, zone),
+            "tookPart": true,
+        });
+    }
     let mut entry = json!({
         "calleeNumber": callee,
         "didNumber": called,

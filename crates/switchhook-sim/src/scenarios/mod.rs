@@ -2,6 +2,7 @@
 
 mod agents;
 mod connections;
+mod early;
 mod expect;
 mod failure;
 mod hostile;
@@ -9,6 +10,7 @@ mod outage;
 mod parked;
 mod resting;
 mod routed;
+mod standing;
 mod success;
 mod tries;
 
@@ -191,6 +193,7 @@ pub(super) fn all() -> Vec<Scenario> {
     all.extend(hostile::all());
     all.extend(agents::all());
     all.extend(routed::all());
+    all.extend(early::all(&all));
     all.extend(parked::all(&all));
     all
 }
@@ -200,6 +203,7 @@ pub(super) const PARK_SERVICE: &str = "lab";
 
 pub(super) use self::outage::{Killed, ReceiverDown};
 pub(super) use self::resting::Rests;
+pub(super) use self::standing::Shift;
 
 /// Returns two calls for a service with room for one: it holds the first and sends the second on.
 pub(super) fn overload() -> (Scenario, Scenario) {

@@ -233,7 +233,7 @@ impl Switch {
 }
 
 /// Makes the channel a call of its own after the other leg is gone.
-fn alone(channel: &mut Channel) {
+pub(super) fn alone(channel: &mut Channel) {
     channel.call_uuid.clone_from(&channel.uuid);
     channel.set("call_uuid", channel.uuid.clone());
 }
@@ -270,7 +270,7 @@ impl LegRecord {
         Self {
             uuid: channel.uuid.clone(),
             outbound: channel.profile.outbound,
-            caller: channel.party.caller.clone(),
+            caller: channel.first_caller.clone(),
             destination: channel.first_destination.clone(),
             created_us: channel.times.created,
             answered_us: channel.times.answered,
@@ -279,6 +279,7 @@ impl LegRecord {
             by_far_end: cause.is_some_and(Cause::by_far_end),
             variables: channel.all_variables(),
             recording: channel.recording.clone().zip(channel.recorded),
+            talk_us: None,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Plays one call, from entering the dialplan to its end.
 
+mod closing;
 mod ending;
 mod fetched;
 mod parked;
@@ -13,20 +14,18 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout};
 use uuid::Uuid;
 
-use super::Switch;
 use super::channel::{Cause, Channel, Leg, Party, TaskAction, micros};
-use super::dialplan::{Call, Caller, Vanish, forget_park};
+use super::dialplan::{Call, Caller, forget_park};
 use super::emit_events::{ANSWER, CREATE};
-use super::listener::{Flow, Linger, Listener, goodbye, linger_notice};
+use super::listener::{Flow, Linger, Listener, linger_notice};
 use super::media::{AudioRecorder, Sound};
 use super::record::{CallRecord, Left, LegRecord};
 use super::session::Session;
 use super::wire::{Traffic, Wire};
+use super::{Pace, Switch};
 
 /// The time in which a peer must send `connect` (mod_event_socket.c).
 const CONNECT: Duration = Duration::from_secs(25);
-/// How long a vanished switch watches whether the peer closes its connection.
-const WATCH: Duration = Duration::from_secs(3);
 
 impl Switch {
     /// Plays `call` and returns its record.
@@ -218,7 +217,7 @@ impl Play {
                 self.session.tick();
             }
             if fresh && listener.connected {
-                self.session.park();
+                self.session.park_after(self.parks_after());
                 // The phone acknowledges the dialplan's answer at about this time.
                 self.leg.lock().acknowledged();
             }
@@ -229,6 +228,13 @@ impl Play {
             }
         }
         self.deliver_jobs(wire, listener).await && wire.flush().await.is_ok()
+    }
+
+    fn parks_after(&self) -> Duration {
+        match self.switch.pace {
+            Pace::Wire => Duration::ZERO,
+            Pace::Ticked | Pace::Faithful => self.call.parks_after,
+        }
     }
 
     async fn deliver_jobs(&self, wire: &mut Wire, listener: &mut Listener) -> bool {
@@ -365,77 +371,5 @@ impl Play {
             out.extend(linger_notice(&self.leg.uuid, &name, listener.linger));
         }
         wire.send(&out).await.is_ok() && wire.flush().await.is_ok()
-    }
-
-    /// Makes the switch vanish in the middle of the call.
-    async fn vanish(&mut self, mut wire: Wire) -> Left {
-        self.leave(Left::Vanished);
-        let Caller::Vanishes(_, how) = self.call.behaviour else {
-            return Left::Vanished;
-        };
-        self.traffic = wire.traffic.clone();
-        let since = Instant::now();
-        match how {
-            Vanish::Reset => wire.reset(),
-            Vanish::Eof => drop(wire),
-            Vanish::Silent => {
-                let closed = timeout(WATCH, wire.swallow()).await;
-                self.kept = closed.is_ok().then(|| since.elapsed());
-            }
-        }
-        Left::Vanished
-    }
-
-    /// Closes the connection after either side ended it.
-    async fn close(&mut self, mut wire: Wire, listener: Listener) -> Left {
-        let flushed = wire.send(&goodbye(Some(&self.leg.uuid))).await;
-        if flushed.is_ok() {
-            // The peer may have closed already, after its own goodbye.
-            let _ = wire.flush().await;
-        }
-        self.traffic = std::mem::take(&mut wire.traffic);
-        drop(wire);
-        let (up, resumes) = self.disconnected(&listener);
-        if up && resumes && self.left == Some(Left::Rescued) {
-            self.leg
-                .lock()
-                .violation("resume after the way out: the caller is in CS_RESET for ever".into());
-        }
-        if up {
-            self.check_end_of_socket(resumes);
-        }
-        if !up || self.left.is_some() {
-            self.kept = self.ended.map(|at| at.elapsed());
-            return self.left.unwrap_or(Left::HungUp);
-        }
-        if resumes && !self.call.mode.is_async {
-            let what = "resume on a socket without async: the caller is in CS_RESET for ever";
-            self.leg.lock().violation(what.into());
-            return Left::Stranded;
-        }
-        // Once connected, the end of the socket also ends the park, and the dialplan goes on
-        // (mod_event_socket.c `listener_run`; measured).
-        if !resumes && !listener.connected {
-            let what = "closed unconnected without socket_resume: the caller is parked for ever";
-            self.leg.lock().violation(what.into());
-            return Left::Stranded;
-        }
-        sleep_until(self.session.next_tick()).await;
-        self.session.leave();
-        Left::Released
-    }
-
-    /// Collects what the connection recorded. Returns whether the call is up and whether it goes on
-    /// in the dialplan.
-    fn disconnected(&self, listener: &Listener) -> (bool, bool) {
-        let mut channel = self.leg.lock();
-        for what in &listener.violations {
-            channel.violation(what.clone());
-        }
-        channel.heeded = false;
-        (
-            channel.is_up(),
-            channel.variable("socket_resume") == Some("true"),
-        )
     }
 }

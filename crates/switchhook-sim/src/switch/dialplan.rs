@@ -127,12 +127,17 @@ pub struct Call {
     pub hand_over: HandOver,
     /// The mode of the `socket` application.
     pub mode: SocketMode,
+    /// How long after its answer to `connect` the switch parks the call, except at
+    /// [`Pace::Wire`](super::Pace::Wire).
+    pub parks_after: Duration,
     /// Hands the call over by `park`; with `None`, by `socket`.
     pub parked: Option<Parked>,
     /// What the caller does.
     pub behaviour: Caller,
     /// The agents that the dialplan rings on line 0.
     pub dial: Option<Dial>,
+    /// Unique-ID of the standing agent with whom a program connects the caller on line 0.
+    pub joins: Option<String>,
     /// How long the caller talks on its line before it hangs up.
     pub talks: Duration,
     /// The delay of `CHANNEL_HANGUP_COMPLETE` after the hang-up of a call that took a line.
@@ -153,9 +158,11 @@ impl Default for Call {
             answered: true,
             hand_over: HandOver::default(),
             mode: SocketMode::default(),
+            parks_after: PARKS_AFTER,
             parked: None,
             behaviour: Caller::default(),
             dial: None,
+            joins: None,
             talks: Duration::ZERO,
             reports_after: Duration::ZERO,
             patience: Duration::from_secs(90),
@@ -163,6 +170,9 @@ impl Default for Call {
     }
 }
 
+/// How often the switch looks whether `connect` was answered (mod_event_socket.c
+/// `socket_function`, `switch_cond_next`).
+const PARKS_AFTER: Duration = Duration::from_millis(1);
 /// The delay of the hang-up that the dialplan's author scheduled: longer than any call.
 const OWN_TIMER: Duration = Duration::from_secs(3600);
 

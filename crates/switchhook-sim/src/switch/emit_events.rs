@@ -141,13 +141,14 @@ pub(super) const JOB: EventSource =
 pub(super) type Extra = (&'static str, String);
 
 impl Switch {
-    /// Fires an event of `channel` to every listener.
-    pub(super) fn fire(&self, channel: &mut Channel, kind: EventSource, extras: &[Extra]) {
+    /// Fires an event of `channel` to every listener. Returns its time, µs since 1970.
+    pub(super) fn fire(&self, channel: &mut Channel, kind: EventSource, extras: &[Extra]) -> u64 {
+        let at = micros();
         let watched = self.bus.receiver_count() > 0;
         if !channel.heeded && !watched {
-            return;
+            return at;
         }
-        let mut event = self.head(kind);
+        let mut event = self.head(kind, at);
         if kind == HANGUP_COMPLETE {
             event.headers.extend(
                 channel
@@ -180,11 +181,12 @@ impl Switch {
         if channel.heeded {
             channel.fired.push(event);
         }
+        at
     }
 
     /// Returns the reply to `connect`: the channel as headers.
     pub(super) fn connect_reply(&self, channel: &Channel) -> Vec<u8> {
-        let mut event = self.head(DATA);
+        let mut event = self.head(DATA, micros());
         event
             .headers
             .extend(CHANNEL_PROFILE.render(&|field| channel.field(field)));
@@ -214,14 +216,14 @@ impl Switch {
 
     /// Returns what `uuid_dump` shows of a channel.
     pub(super) fn dump(&self, channel: &Channel) -> Event {
-        let mut event = self.head(DUMP);
+        let mut event = self.head(DUMP, micros());
         self.describe(channel, &mut event);
         event
     }
 
     /// Returns the `BACKGROUND_JOB` event with a `bgapi` command's answer.
     pub(super) fn job(&self, id: &str, command: &str, answer: String) -> Event {
-        let mut event = self.head(JOB);
+        let mut event = self.head(JOB, micros());
         let (name, argument) = command.split_once(' ').unwrap_or((command, ""));
         event.headers.push(header("Job-UUID", id));
         event.headers.push(header("Job-Command", name));
@@ -247,8 +249,7 @@ impl Switch {
         event.headers.extend_from_slice(&channel.other);
     }
 
-    fn head(&self, kind: EventSource) -> Event {
-        let micros = micros();
+    fn head(&self, kind: EventSource, micros: u64) -> Event {
         let time =
             DateTime::<Utc>::from_timestamp_micros(i64::try_from(micros).unwrap_or(i64::MAX))
                 .unwrap_or_default();

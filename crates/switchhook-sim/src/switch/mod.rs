@@ -18,6 +18,7 @@ mod media;
 mod record;
 mod session;
 mod socket_mode;
+mod standing;
 mod subscription;
 mod template;
 mod text;
@@ -40,6 +41,7 @@ pub use self::inbound::Inbound;
 pub use self::media::{HeardSound, Sound, Timeline};
 pub use self::record::{CallRecord, Left, LegRecord};
 pub use self::socket_mode::SocketMode;
+pub use self::standing::StandingAgent;
 pub use self::wire::Traffic;
 
 /// Events kept for a slow client of port 8021; the switch keeps 100,000 (mod_event_socket.c).

@@ -54,6 +54,9 @@ pub struct LegRecord {
     pub variables: BTreeMap<String, String>,
     /// The file to which the leg was recorded, and when that file was closed.
     pub recording: Option<(String, Instant)>,
+    /// Beginning and end of the talk in which the leg took part in the call, if it goes on after
+    /// the call; µs since 1970.
+    pub(crate) talk_us: Option<(u64, u64)>,
 }
 
 /// The outcome of one call.

@@ -23,6 +23,17 @@ pub(super) use application::{announce_end, announce_start};
 /// The switch's tick.
 pub(super) const TICK: Duration = Duration::from_millis(20);
 
+/// How far the park of a session is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Park {
+    /// It begins at this time; `None` before the peer of a socket has sent `connect`.
+    Ahead(Option<Instant>),
+    /// It has begun, and the queue runs.
+    Begun,
+    /// It does not come: the socket is not `async`, or its end reset the channel.
+    Never,
+}
+
 /// One session thread.
 #[derive(Debug)]
 pub(super) struct Session {
@@ -30,6 +41,7 @@ pub(super) struct Session {
     leg: Arc<Leg>,
     running: Vec<Running>,
     started: Instant,
+    park: Park,
     /// The name `socket` or `park`, its data, and the UUID of its execution.
     entered: (&'static str, String, String),
 }
@@ -45,23 +57,57 @@ impl Session {
         let uuid = Uuid::new_v4().to_string();
         let mut channel = leg.lock();
         announce_start(&switch, &mut channel, application, data, &uuid);
+        let park = if channel.mode.is_async {
+            Park::Ahead(None)
+        } else {
+            Park::Never
+        };
         drop(channel);
         Self {
             switch,
             leg,
             running: Vec::new(),
             started: Instant::now(),
+            park,
             entered: (application, data.to_owned(), uuid),
         }
     }
 
-    /// Parks the channel: at once, or when the peer of a socket sends `connect`.
-    pub(super) fn park(&self) {
-        self.switch.fire(&mut self.leg.lock(), PARK, &[]);
+    /// Parks the channel after `delay`: the session's thread looks only now and then whether
+    /// `connect` was answered (mod_event_socket.c `socket_function`).
+    pub(super) fn park_after(&mut self, delay: Duration) {
+        if let Park::Ahead(_) = self.park {
+            self.park = Park::Ahead(Some(Instant::now() + delay));
+            self.park_if_due();
+        }
+    }
+
+    /// Begins the park if its time has come.
+    pub(super) fn park_if_due(&mut self) {
+        if matches!(self.park, Park::Ahead(Some(at)) if at <= Instant::now()) {
+            self.park = Park::Begun;
+            self.switch.fire(&mut self.leg.lock(), PARK, &[]);
+        }
+    }
+
+    /// Returns whether the park is still to begin. The end of the socket cannot end it then.
+    pub(super) fn park_is_ahead(&self) -> bool {
+        matches!(self.park, Park::Ahead(_))
+    }
+
+    /// Resets the channel at the end of its socket (CS_RESET). A channel that is reset before its
+    /// park is not parked (switch_ivr.c `switch_ivr_park`).
+    pub(super) fn reset(&mut self) {
+        if self.park_is_ahead() {
+            self.park = Park::Never;
+        }
     }
 
     /// Returns when the session must run next; `None` while the call only waits.
     pub(super) fn next(&self) -> Option<Instant> {
+        if let Park::Ahead(Some(parks_at)) = self.park {
+            return Some(parks_at);
+        }
         let channel = self.leg.lock();
         let free = self.running.last().is_none_or(|top| !top.locked);
         let pending = (free && !channel.queue.is_empty())
@@ -89,6 +135,10 @@ impl Session {
 
     /// Runs one tick: first a break, then what has ended, then the queue.
     pub(super) fn tick(&mut self) {
+        self.park_if_due();
+        if self.park_is_ahead() {
+            return;
+        }
         let leg = Arc::clone(&self.leg);
         let mut channel = leg.lock();
         if channel.broken && !self.running.is_empty() {
@@ -125,7 +175,14 @@ impl Session {
             self.obey(&mut channel, &command);
             self.end_all(&mut channel);
         }
-        self.switch.fire(&mut channel, UNPARK, &[]);
+        // Also a channel that was moved or hung up before its park enters it, and leaves at once.
+        if self.park_is_ahead() {
+            self.switch.fire(&mut channel, PARK, &[]);
+        }
+        if self.park != Park::Never {
+            self.switch.fire(&mut channel, UNPARK, &[]);
+        }
+        self.park = Park::Never;
         let (application, data, uuid) = &self.entered;
         announce_end(&self.switch, &mut channel, application, data, uuid);
         self.listen(&mut channel);

@@ -61,6 +61,18 @@ pub(super) static CALLER_LEFT: LazyLock<Template> = LazyLock::new(|| {
     let text = include_str!("templates/caller/unbridge_after_agent.txt");
     Template::read(text, "variable_")
 });
+/// Variables that `uuid_bridge` adds to the leg that it names first.
+pub(super) static JOINS: LazyLock<Template> =
+    LazyLock::new(|| Template::read(include_str!("templates/standing/joins.txt"), "variable_"));
+/// Variables that this leg's own hang-up adds.
+pub(super) static LEAVES: LazyLock<Template> =
+    LazyLock::new(|| Template::read(include_str!("templates/standing/leaves.txt"), "variable_"));
+/// Variables that `uuid_bridge` adds to the other leg.
+pub(super) static TALKS: LazyLock<Template> =
+    LazyLock::new(|| Template::read(include_str!("templates/standing/talks.txt"), "variable_"));
+/// Variables of that leg when it is parked again.
+pub(super) static STAYS: LazyLock<Template> =
+    LazyLock::new(|| Template::read(include_str!("templates/standing/stays.txt"), "variable_"));
 /// Variables that a closed recording adds.
 pub(super) static RECORDED: LazyLock<Template> = LazyLock::new(|| {
     Template::read(

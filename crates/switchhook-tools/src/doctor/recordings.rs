@@ -83,12 +83,15 @@ async fn judge_own_link(links: &SignedLinks, local: &Path, findings: &mut Findin
         findings.info("link", "the folder has no file yet, so no link was fetched");
         return;
     };
-    let opened = match LinkChecker::new() {
-        Ok(checker) => {
-            checker
-                .check(&links.link(&name), LinkOrigin::Operator)
-                .await
+    let link = match links.link_to(&name).await {
+        Ok(link) => link,
+        Err(why) => {
+            findings.info("link", format!("no link was fetched: {name}: {why}"));
+            return;
         }
+    };
+    let opened = match LinkChecker::new() {
+        Ok(checker) => checker.check(&link, LinkOrigin::Operator).await,
         Err(why) => Err(why),
     };
     judge_link(opened, findings);

@@ -23,8 +23,8 @@ use super::letting_go::Unanswered;
 /// schedules in whole seconds).
 const RESCUE_POSSIBLE: Duration = Duration::from_secs(1);
 
-/// The hold time after which the switch has surely parked a call on a socket. It does so within a
-/// millisecond of its answer to `connect`, if its machine is not busy.
+/// The time after its answer to `connect` in which the switch has surely parked a call on a socket.
+/// It does so within a millisecond, if its machine is not busy.
 const PARKED_WITHIN: Duration = Duration::from_millis(100);
 
 /// How long a stranger may take to say goodbye.
@@ -80,7 +80,8 @@ impl<C: CallConnection> CallTask<'_, C> {
     }
 
     fn release_commands(&self, line: Line) -> Result<Vec<Command>, CommandError> {
-        let park = if self.began.elapsed() < PARKED_WITHIN {
+        let parked_at = Duration::from_millis(self.connect_ms.into()) + PARKED_WITHIN;
+        let park = if self.began.elapsed() < parked_at {
             SocketPark::MayBegin
         } else {
             SocketPark::Begun

@@ -71,6 +71,15 @@ impl SignedLinks {
         &self.folder
     }
 
+    /// Returns the link to what the file at a path within the folder is now.
+    ///
+    /// # Errors
+    /// The file cannot be used, see [`Folder::inspect`].
+    pub async fn link_to(&self, path_in_folder: &str) -> Result<String, PublishError> {
+        let snapshot = self.folder.inspect(path_in_folder, None).await?;
+        Ok(self.link(path_in_folder, &snapshot.content_tag()))
+    }
+
     /// Returns the link to the file at a path within the folder, valid from now on. It opens only the
     /// content with this tag: a later file of the same name is another recording.
     #[must_use]

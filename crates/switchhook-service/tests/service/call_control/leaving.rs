@@ -1,5 +1,7 @@
 //! How a call is released.
 
+use std::time::Duration;
+
 use super::peer::{Channel, Peer, lines};
 use super::running::Calls;
 
@@ -51,6 +53,21 @@ async fn an_answer_at_once_costs_two_round_trips_and_leaves_in_one_write() {
     assert_eq!(flow["flow.line"], "0");
     assert_eq!(flow.len(), 7, "{flow:?}");
     calls.idle().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_at_a_switch_that_was_slow_to_answer_may_not_be_parked_yet() {
+    // Longer than a switch may take to park a call that it has connected.
+    const SLOW: Duration = Duration::from_millis(300);
+    let calls = Calls::quick(LOOKUP).await;
+    let mut peer = Peer::silent(calls.esl, Channel::to("unknown")).await;
+    tokio::time::sleep(SLOW).await;
+    peer.connect().await;
+    let leaving = lines(&peer.until_exit().await);
+    assert_eq!(
+        beside_variables(&leaving),
+        ["api sched_del 6", "resume", "exit"]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -22,18 +22,26 @@ impl Play {
             self.take_line(left);
         }
         if self.leg.lock().is_up() {
-            match self.call.dial.clone().filter(|_| self.line == Some(0)) {
-                Some(dial) => {
-                    let (switch, leg) = (Arc::clone(&self.switch), Arc::clone(&self.leg));
-                    self.agents = switch.connect_agents(&leg, &dial, self.call.talks).await;
-                }
-                None => self.talk().await,
-            }
+            self.go_on().await;
             sleep(self.call.reports_after).await;
             self.session.go_down();
         }
         self.switch.table().remove(&self.leg.uuid);
         self.record(left)
+    }
+
+    /// Plays what the dialplan does on the line.
+    async fn go_on(&mut self) {
+        let (switch, leg) = (Arc::clone(&self.switch), Arc::clone(&self.leg));
+        let talks = self.call.talks;
+        let served = self.line == Some(0);
+        if let Some(dial) = self.call.dial.as_ref().filter(|_| served) {
+            self.agents = switch.connect_agents(&leg, dial, talks).await;
+        } else if let Some(agent) = self.call.joins.as_ref().filter(|_| served) {
+            self.agents = switch.join(&leg, agent, talks).await;
+        } else {
+            self.talk().await;
+        }
     }
 
     /// Keeps the caller on its line until the conversation is over or another party hangs up.

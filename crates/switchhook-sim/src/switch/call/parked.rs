@@ -1,5 +1,7 @@
 //! Plays a call that waits in `park`, controlled over port 8021.
 
+use std::time::Duration;
+
 use tokio::time::{Instant, sleep_until};
 
 use super::Play;
@@ -12,7 +14,7 @@ impl Play {
     pub(super) async fn wait_in_park(&mut self) -> Left {
         // A search by webhook finds a parked call as it finds a call on a socket.
         self.note_host("");
-        self.session.park();
+        self.session.park_after(Duration::ZERO);
         self.connected = Some(Instant::now());
         loop {
             tokio::select! {

@@ -35,6 +35,31 @@ impl Channel {
         channel
     }
 
+    /// Returns a leg that a program dials for nobody, showing the number `shown`.
+    pub(in crate::switch) fn originated(
+        uuid: String,
+        number: &str,
+        shown: &str,
+        session: u64,
+    ) -> Self {
+        let party = Party {
+            caller_name: String::new(),
+            caller: shown.to_owned(),
+            destination: number.to_owned(),
+        };
+        let mut channel = Self::bare(uuid, party, session, AudioRecorder::new(Sound::Ringing));
+        channel.profile = Profile {
+            outbound: true,
+            context: "default",
+            callee: Some(number.to_owned()),
+            ..Profile::default()
+        };
+        channel.apply(&AGENT);
+        channel.unset("originator_codec");
+        channel.set("call_uuid", channel.uuid.clone());
+        channel
+    }
+
     /// Marks the leg's phone as ringing.
     pub(in crate::switch) fn rings(&mut self) {
         self.state = State::ConsumeMedia;

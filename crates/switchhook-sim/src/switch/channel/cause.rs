@@ -5,6 +5,7 @@
 pub(in crate::switch) enum State {
     Init,
     Execute,
+    SoftExecute,
     ExchangeMedia,
     Park,
     ConsumeMedia,
@@ -18,6 +19,7 @@ impl State {
         match self {
             Self::Init => "CS_INIT",
             Self::Execute => "CS_EXECUTE",
+            Self::SoftExecute => "CS_SOFT_EXECUTE",
             Self::ExchangeMedia => "CS_EXCHANGE_MEDIA",
             Self::Park => "CS_PARK",
             Self::ConsumeMedia => "CS_CONSUME_MEDIA",
@@ -29,6 +31,7 @@ impl State {
     pub(in crate::switch) fn number(self) -> u8 {
         match self {
             Self::Init => 2,
+            Self::SoftExecute => 3,
             Self::Execute => 4,
             Self::ExchangeMedia => 5,
             Self::Park => 6,

@@ -80,6 +80,8 @@ pub(super) struct Party {
 pub(super) struct Channel {
     pub uuid: String,
     pub party: Party,
+    /// The caller id number at the channel's creation.
+    pub(crate) first_caller: String,
     /// The destination number at the channel's creation.
     pub(crate) first_destination: String,
     pub profile: Profile,
@@ -137,6 +139,7 @@ impl Channel {
         Self {
             call_uuid: uuid.clone(),
             uuid,
+            first_caller: party.caller.clone(),
             first_destination: party.destination.clone(),
             party,
             profile: Profile::default(),

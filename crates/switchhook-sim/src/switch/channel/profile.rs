@@ -70,6 +70,21 @@ impl Channel {
         self.set("call_uuid", self.uuid.clone());
     }
 
+    /// Applies `uuid_bridge` with `peer`, which makes a new caller profile, too (switch_ivr_bridge.c
+    /// `switch_ivr_uuid_bridge`).
+    pub(in crate::switch) fn join(&mut self, peer: &str, job: &str) {
+        let now = super::micros();
+        let source = format!("{}:{job}:uuid_br:{peer}", now / 1_000_000);
+        self.profile = Profile {
+            index: self.profile.index + 1,
+            created: Some(now),
+            transfer_source: Some(source.clone()),
+            ..self.profile.clone()
+        };
+        self.set("transfer_history", source.clone());
+        self.set("transfer_source", source);
+    }
+
     /// Returns this channel's profile as the other leg's events carry it. The times of an
     /// originator are 0.
     pub(in crate::switch) fn as_other(&self, kind: &'static str) -> Vec<(Text, Text)> {
