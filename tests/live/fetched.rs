@@ -85,7 +85,7 @@ impl Way {
             // Hold music that began after the transfer was ended by the service, and left its name.
             if state == "CS_EXECUTE"
                 && application == "playback"
-                && call.now("variable_transfer_source").await != ""
+                && !call.now("variable_transfer_source").await.is_empty()
                 && call.now("variable_total_loops").await.is_empty()
             {
                 return;
