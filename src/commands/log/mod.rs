@@ -13,10 +13,12 @@ use std::{backtrace, thread};
 use metrics::counter;
 use tracing::field::Field;
 use tracing::{Metadata, warn};
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::field::MakeExt as _;
+use tracing_subscriber::filter::{LevelFilter, ParseError, Targets};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::{Writer, debug_fn};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use switchhook_core::printable::{self, OneLine};
 use switchhook_core::{clock, metric_names, timestamp};
@@ -43,29 +45,54 @@ pub fn start(json: bool) -> Option<Log> {
 }
 
 fn started(queue: Queue, json: bool) -> Option<Log> {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let asked = std::env::var("RUST_LOG").unwrap_or_default();
+    let (levels, fault) = match levels(&asked) {
+        Ok(levels) => (levels, None),
+        Err(error) => (levels_by_default(), Some(error)),
+    };
     let log = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_max_level(LevelFilter::TRACE)
         .with_ansi(io::stderr().is_terminal())
         .with_writer(Lines {
             queue: queue.clone(),
             json,
         });
     let started = if json {
-        log.json().flatten_event(true).try_init()
+        let log = log.json().flatten_event(true).finish();
+        log.with(levels).try_init()
     } else {
-        log.fmt_fields(debug_fn(write_field).delimited(" "))
-            .try_init()
+        let log = log
+            .fmt_fields(debug_fn(write_field).delimited(" "))
+            .finish();
+        log.with(levels).try_init()
     };
     if let Err(error) = started {
         super::write_stderr(&format!("switchhook: no logs: {error}\n"));
         return None;
+    }
+    if let Some(error) = fault {
+        warn!(RUST_LOG = asked, %error, "not a level (such as debug), nor MODULE=LEVEL with commas between: info is logged");
     }
     let of_panics = queue.clone();
     panic::set_hook(Box::new(move |info| {
         of_panics.push_always(panic_text(info, json).as_bytes());
     }));
     Some(Log(queue))
+}
+
+/// Returns what is logged by `RUST_LOG`: a level, or levels of modules (`info,switchhook_webhook=debug`).
+///
+/// # Errors
+/// It is neither.
+fn levels(asked: &str) -> Result<Targets, ParseError> {
+    if asked.is_empty() {
+        return Ok(levels_by_default());
+    }
+    asked.parse()
+}
+
+fn levels_by_default() -> Targets {
+    Targets::new().with_default(LevelFilter::INFO)
 }
 
 /// Writes a field of the human format. Every value goes through here: what comes from outside forges
@@ -185,6 +212,41 @@ impl Write for Line<'_> {
 mod tests {
     use super::*;
     use std::process::Command;
+    use tracing::Level;
+
+    #[test]
+    fn rust_log_chooses_the_level_of_all_or_of_one_module() {
+        let rows = [
+            ("", Level::INFO, Level::INFO),
+            ("debug", Level::DEBUG, Level::DEBUG),
+            ("WARN", Level::WARN, Level::WARN),
+            ("info,switchhook_webhook=trace", Level::TRACE, Level::INFO),
+            ("error,switchhook_webhook=info", Level::INFO, Level::ERROR),
+        ];
+        for (asked, of_webhook, of_others) in rows {
+            let levels = levels(asked).unwrap();
+            for level in [
+                Level::ERROR,
+                Level::WARN,
+                Level::INFO,
+                Level::DEBUG,
+                Level::TRACE,
+            ] {
+                let logged = |target| levels.would_enable(target, &level);
+                assert_eq!(
+                    logged("switchhook_webhook::client"),
+                    level <= of_webhook,
+                    "{asked:?} {level}"
+                );
+                assert_eq!(
+                    logged("switchhook_service"),
+                    level <= of_others,
+                    "{asked:?} {level}"
+                );
+            }
+        }
+        assert!(levels("switchhook=loud").is_err());
+    }
 
     #[test]
     #[ignore = "for the test below, in a process of its own"]

@@ -60,9 +60,11 @@ pub(super) const RULES: &[(&str, Rule)] = &[
     ("limits.calls_on_hold", Whole(1, 1_000_000)),
     // More than calls_on_hold.
     ("limits.connections", Whole(2, 1_100_000)),
+    ("limits.http_connections", Whole(8, 100_000)),
     ("limits.frame_header_bytes", Size(16 * KIB, 4 * MIB)),
     ("limits.frame_headers", Whole(200, 16_384)),
     ("limits.frame_body_bytes", Size(64 * KIB, 256 * MIB)),
+    ("limits.frame_memory", Size(MIB, 4096 * MIB)),
     ("limits.connect_deadline", Time),
     ("limits.reply_deadline", Time),
     ("limits.drain_deadline", Time),

@@ -20,7 +20,7 @@ impl Play {
         match self.call.behaviour {
             Caller::IsFetched(_, Fetch::TransferredBeforeMusic) => {
                 let music_is_queued = self.left.is_none() && self.leg.lock().music_is_queued();
-                music_is_queued.then(Instant::now)
+                music_is_queued.then_some(self.entered)
             }
             Caller::IsFetched(after, _) if self.left.is_none() => Some(self.entered + after),
             Caller::IsFetched(..) | Caller::HangsUp(..) | Caller::Waits | Caller::Vanishes(..) => {
