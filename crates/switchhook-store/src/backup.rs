@@ -27,11 +27,23 @@ impl Store {
         }
         let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty());
         let folder = folder.unwrap_or(Path::new("."));
+        if !folder.is_dir() {
+            let folder = folder.display();
+            let why = format!("there is no folder {folder}; create it, or name another place");
+            return Err(copy_error(to, why));
+        }
         // A folder that only its owner may enter; an unfinished file never has the final name.
         let temporary = tempfile::Builder::new()
             .prefix(".switchhook-backup-")
             .tempdir_in(folder);
-        let temporary = temporary.map_err(|error| copy_error(to, error))?;
+        let temporary = temporary.map_err(|error| {
+            let folder = folder.display();
+            let why = format!(
+                "{folder} cannot be written ({}); give this user the right to, or name another place",
+                error.kind()
+            );
+            copy_error(to, why)
+        })?;
         let part = temporary.path().join("store.db");
         match &*self.driver {
             Driver::Sqlite(db) => {

@@ -39,6 +39,13 @@ async fn a_copy_made_beside_a_service_delivers_elsewhere_what_waited() {
     workdir
         .run(&["backup", "copy.db"])
         .refused(1, "name another");
+    for (file, words) in [
+        ("none/copy.db", "there is no folder none; create it"),
+        ("copy.db/copy.db", "there is no folder copy.db; create it"),
+        ("/proc/copy.db", "/proc cannot be written ("),
+    ] {
+        workdir.run(&["backup", file]).refused(1, words);
+    }
     workdir
         .run(&["restore", "copy.db"])
         .refused(1, "in use by another");

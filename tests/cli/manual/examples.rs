@@ -57,7 +57,10 @@ fn is_dotted(item: &toml_edit::Item) -> bool {
 
 /// Returns whether an error is about this machine, which has none of the example's secrets.
 fn is_about_secrets(fault: &str) -> bool {
-    fault.contains("the environment variable ") || fault.contains("the secret's file ")
+    fault.contains("the environment variable ")
+        || ["the secret's file ", ".tls."]
+            .iter()
+            .any(|words| fault.contains(words))
 }
 
 fn faults(block: &Block) -> Vec<String> {

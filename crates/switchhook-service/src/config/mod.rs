@@ -8,6 +8,7 @@
 mod collector;
 mod diagnostic;
 mod environment;
+mod file_fault;
 mod folder;
 mod keep;
 mod lines;
@@ -36,7 +37,7 @@ mod webhook;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use toml_edit::{Document, TomlError};
+use toml_edit::Document;
 
 use crate::recorder;
 use crate::traces;
@@ -156,12 +157,8 @@ impl Config {
         match environment::read_limited(path, FILE_LIMIT) {
             Ok(text) => Self::parse_in(&text, &origin, environment),
             Err(error) => {
-                let what = format!("cannot be read: {error}");
-                let help = "name another file with --config";
-                Err(Diagnostics::new(
-                    origin,
-                    vec![Diagnostic::of_file(what, help)],
-                ))
+                let fault = file_fault::unreadable(path, &error);
+                Err(Diagnostics::new(origin, vec![fault]))
             }
         }
     }
@@ -258,7 +255,13 @@ impl Config {
 fn read(text: &str, origin: &str, environment: &dyn Environment) -> (Config, ReadReport) {
     let document = match Document::parse(text) {
         Ok(document) => document,
-        Err(error) => return (Config::default(), syntax_fault(text, &error)),
+        Err(error) => {
+            let report = ReadReport {
+                faults: vec![file_fault::syntax(text, &error)],
+                ..ReadReport::default()
+            };
+            return (Config::default(), report);
+        }
     };
     let lines = Lines::of(&document);
     let context = ReadContext::new(&lines, environment);
@@ -312,19 +315,5 @@ fn read_sections(context: &ReadContext<'_>, document: &Document<&str>) -> Config
         traces: collector::traces(root.subsection("traces")),
         warnings: Vec::new(),
         source: SourceFile::default(),
-    }
-}
-
-/// Returns the one syntax fault: the parser stops at the first error.
-fn syntax_fault(text: &str, error: &TomlError) -> ReadReport {
-    let line = error.span().map(|span| Lines::in_text(text).at(span.start));
-    let what = format!("this is not TOML: {}", error.message().replace('\n', ", "));
-    let fault = Diagnostic {
-        line,
-        ..Diagnostic::of_file(what, "correct this line; the rest was not read")
-    };
-    ReadReport {
-        faults: vec![fault],
-        ..ReadReport::default()
     }
 }

@@ -9,6 +9,7 @@ use toml_edit::Value;
 use zeroize::Zeroizing;
 
 use super::environment::Environment;
+use super::file_fault;
 use super::section::Section;
 use super::value::{Parsed, Problem, list, non_empty};
 use switchhook_core::secret::Secret;
@@ -105,7 +106,8 @@ pub(super) fn pem(
     environment: &dyn Environment,
 ) -> Parsed<Option<Zeroizing<String>>> {
     if environment.has_real_secrets() {
-        from_file(value, environment).map(Some)
+        let help = "write the certificates or the key into it as PEM, readable by switchhook";
+        read_file(value, environment, ("file", help)).map(Some)
     } else {
         non_empty(value).map(|_| None)
     }
@@ -123,19 +125,30 @@ fn from_env(value: &Value, environment: &dyn Environment) -> Parsed<Zeroizing<St
 }
 
 fn from_file(value: &Value, environment: &dyn Environment) -> Parsed<Zeroizing<String>> {
+    let help = "write the secret into it, readable by switchhook";
+    read_file(value, environment, ("secret's file", help))
+}
+
+/// Reads a file; `words` are what it is, and what is to be done if the cause has no cure of its own.
+fn read_file(
+    value: &Value,
+    environment: &dyn Environment,
+    words: (&str, &str),
+) -> Parsed<Zeroizing<String>> {
+    let (kind, help) = words;
     let path = non_empty(value)?;
-    let problem = |why: String| {
-        let what = format!("the secret's file {path} cannot be used: {why}");
-        Problem::new(what, "write the secret into it, readable by switchhook")
+    let fault = |(why, cure): (String, Option<&str>)| {
+        let what = format!("the {kind} {path} cannot be used: {why}");
+        Problem::new(what, cure.unwrap_or(help))
     };
     let text = environment
         .file(Path::new(&path))
         .map(Zeroizing::new)
-        .map_err(|error| problem(error.to_string()))?;
+        .map_err(|error| fault(file_fault::cause(Path::new(&path), &error)))?;
     // Editors end a file with a line break; it is not part of the secret.
     let secret = text.trim_end_matches(['\r', '\n']);
     if secret.is_empty() {
-        return Err(problem("it is empty".into()));
+        return Err(fault(("it is empty".into(), None)));
     }
     Ok(Zeroizing::new(secret.to_owned()))
 }

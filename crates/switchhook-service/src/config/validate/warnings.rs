@@ -30,7 +30,9 @@ pub(super) fn webhook(
     mapped_text(path, webhook, context);
     unread_response(path, webhook, context);
     large_response(path, webhook, config.limits.frame_header_bytes, context);
-    long_timeout(name, path, webhook, context);
+    if !gets_only_documents(name, webhook, config) {
+        long_timeout(name, path, webhook, context);
+    }
     letters_in_headers(path, webhook, context);
     signed_body(path, webhook, context);
 }
@@ -106,6 +108,19 @@ fn large_response(path: &str, webhook: &Webhook, frame: usize, context: &ReadCon
     let help = format!("set response.raw = false, or limits.frame_header_bytes above {needed}");
     let path = join(&join(path, "response"), "limit");
     context.warn(&path, Problem::new(what, help));
+}
+
+/// Whether a webhook is there for documents: nothing of its answer is mapped, and a flow or account
+/// names it, but no route does.
+fn gets_only_documents(name: &str, webhook: &Webhook, config: &Config) -> bool {
+    let tenants = config.accounts.values();
+    let defaults = tenants.map(|tenant| &tenant.default_webhook);
+    let defaults = defaults.chain([&config.account.default_webhook]).flatten();
+    let after = config.flows.values().flat_map(|flow| &flow.after);
+    let is_named = defaults.chain(after).any(|named| named == name);
+    let mut routes = config.routes.iter();
+    let is_routed = routes.any(|route| route.webhook.as_deref() == Some(name));
+    is_named && !is_routed && webhook.request.response.map.is_empty()
 }
 
 fn long_timeout(name: &str, path: &str, webhook: &Webhook, context: &ReadContext<'_>) {

@@ -83,6 +83,69 @@ fn a_required_key_that_is_misspelt_is_one_fault() {
 }
 
 #[test]
+#[rustfmt::skip] // a row a line
+fn a_key_that_is_there_twice_is_named_with_both_lines() {
+    for (text, wanted) in [
+        ("[listen]\n[limits]\n[listen]\n", ":3: listen is here and on line 1; "),
+        ("[store]\n# url\nurl = \"a\"\n\nurl = \"b\"\n", ":5: url is here and on line 3; "),
+        ("[webhooks.x]\nurl = \"a\"\n[webhooks.y]\nurl = \"a\"\n\"url\" = \"b\"\n", ":5: \"url\" is here and on line 4; "),
+        ("[webhooks.x]\n[webhooks.\"x\"]\n", ":2: \"x\" is here and on line 1; "),
+        ("[webhooks.x]\nbody.text = \"a\"\nbody.text = \"b\"\n", ":3: text is here and on line 2; "),
+        ("[store]\nx = { url = \"a\", url = \"b\" }\n", ":2: url is here for the second time; "),
+    ] {
+        let found = messages(read_in(text, &[]));
+        assert!(found.contains(wanted), "{text}: {found}");
+        assert!(found.contains("keep one of the two"), "{found}");
+    }
+}
+
+#[test]
+#[rustfmt::skip] // a row a line
+fn a_file_that_cannot_be_read_has_the_cure_of_its_cause() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    std::fs::write(path("file"), b"a = \"\xff\"").unwrap();
+    for (name, wanted) in [
+        ("none.toml", "; name another file with --config"),
+        ("", "it is a folder; name a file in it"),
+        ("file", "it is not UTF-8; save it as UTF-8"),
+        ("file/x.toml", "a part of its path is a file, not a folder; correct the path"),
+        ("none/x.toml", "its folder does not exist; correct the path"),
+    ] {
+        let found = Config::load(&path(name)).unwrap_err().to_string();
+        assert!(found.contains(": cannot be read: ") && found.ends_with(wanted), "{found}");
+        let text = format!("[webhooks.x]\nurl = \"https://crm.example/\"\ntls.ca_file = \"{}\"\n", path(name).display());
+        let found = Config::parse(&text, "x.toml").unwrap_err().to_string();
+        let wanted = if name == "none.toml" { "as PEM, readable by switchhook" } else { wanted };
+        assert!(found.contains("x.toml:3: webhooks.x.tls.ca_file: ") && found.ends_with(wanted), "{found}");
+    }
+}
+
+#[test]
+fn only_a_webhook_that_calls_wait_for_is_warned_of_a_long_timeout() {
+    let with = |rest: &str, url: &str| {
+        let text = format!(
+            "[listen]\n{rest}\n[webhooks.done]\nurl = \"https://crm.example/\"\ntimeout = \"30s\"\n{url}"
+        );
+        let config = read_in(&text, &[]).unwrap();
+        let mut warnings = config.warnings.iter();
+        warnings.any(|warning| warning.help.contains("-within-35"))
+    };
+    let map = "response.map = { a = { path = \"$.a\", as = \"word\" } }\n";
+    let route = "[[routes]]\ndid = \"1\"\nwebhook = \"done\"\n";
+    let account = "[account]\ndefault_webhook = \"done\"\n";
+    for (rest, url, warned) in [
+        (String::new(), "", true),
+        (account.to_owned(), "", false),
+        ("[flows.x]\nafter = [\"done\"]\n".into(), "", false),
+        (account.to_owned(), map, true),
+        (format!("{account}{route}"), "", true),
+    ] {
+        assert_eq!(with(&rest, url), warned, "{rest}{url}");
+    }
+}
+
+#[test]
 fn text_that_is_not_toml_is_one_fault_with_its_line() {
     let messages = messages(read_in(
         "[listen]\nesl = \"127.0.0.1:8084\"\nhttp = \n[limits]\n",
@@ -167,7 +230,7 @@ fn what_excludes_one_another_is_refused_together() {
 #[test]
 fn values_of_the_wrong_kind_are_refused() {
     for (keys, what) in [
-        ("url = 1", "TOML"),
+        ("url = 1", "url is here and on line 3"),
         ("method = \"TRACE\"", "write \"POST\" or \"GET\""),
         ("method = \"post\"", "\"post\" is not a choice"),
         ("hold_music = 1", "write true, false, or a file or stream"),

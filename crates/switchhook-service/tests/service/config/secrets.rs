@@ -117,7 +117,7 @@ fn oauth2_and_tls_are_read_with_their_files() {
         ),
         (
             "tls.ca_file = \"/run/none\"",
-            "tls.ca_file: the secret's file /run/none cannot be used",
+            "tls.ca_file: the file /run/none cannot be used",
         ),
         (
             "tls.ca_file = \"/run/ca\"",
