@@ -9,9 +9,9 @@ use eslclient::Limits;
 use switchhook_core::tenants::{Pattern, Route};
 use switchhook_core::variables::{VariableNames, flow_key};
 use switchhook_service::call_control::HoldMusic;
-use switchhook_service::config::{self, Config};
+use switchhook_service::config::{self, Config, Diagnostic};
 use switchhook_service::service::{
-    compile, recordings_folder, signed_links, store_options, target,
+    compile, exposure_warnings, recordings_folder, signed_links, store_options, target,
 };
 use switchhook_store::Role;
 use switchhook_tools::doctor::{
@@ -59,9 +59,16 @@ fn options(config: &Config, args: &Doctor) -> Result<doctor::DoctorOptions, Stri
         recordings,
         http: config.listen.http,
         store: store_options(config, Role::Command),
+        exposed: exposed(config),
         send_head: args.ask,
         deadline: *args.timeout,
     })
+}
+
+fn exposed(config: &Config) -> Vec<(String, String)> {
+    let warnings = exposure_warnings(config).into_iter();
+    let shown = |warning: Diagnostic| (format!("{}: {}", warning.key, warning.what), warning.help);
+    warnings.map(shown).collect()
 }
 
 fn recordings(config: &Config) -> Result<Option<Recordings>, String> {

@@ -8,8 +8,9 @@ use url::Url;
 use crate::config::{Config, Diagnostic};
 use switchhook_webhook::options::Auth;
 
-/// Returns the warnings of a configuration.
-pub(super) fn warnings(config: &Config) -> Vec<Diagnostic> {
+/// Returns the warnings of a configuration about what strangers can reach or read.
+#[must_use]
+pub fn warnings(config: &Config) -> Vec<Diagnostic> {
     let checks = [ports, recordings, store, credentials, ranges, files];
     checks.iter().flat_map(|check| check(config)).collect()
 }

@@ -8,7 +8,7 @@
 //!
 //! Probing has deadlines and changes nothing. A switch gets API commands that read. A webhook gets no
 //! request unless [`DoctorOptions::send_head`] is set. An upload target gets one object, which is
-//! deleted again. Judging is a pure function of the answers.
+//! deleted again, and the store's folder a file without a name. Judging is a pure function of the answers.
 
 mod answers;
 mod dialplan;
@@ -57,6 +57,8 @@ pub struct DoctorOptions {
     pub recordings: Option<Recordings>,
     /// How to open the store beside a running service.
     pub store: switchhook_store::StoreOptions,
+    /// What strangers can reach or read, as the configuration is written: each with its cure.
+    pub exposed: Vec<(String, String)>,
     /// Whether each webhook gets a HEAD request.
     pub send_head: bool,
     /// The time limit of each step at one switch or webhook.
@@ -152,7 +154,21 @@ pub async fn examine(options: &DoctorOptions) -> DoctorReport {
     )
     .await;
     let zones = time_zones::examine();
-    DoctorReport::new([switches, webhooks, recordings, store, service, zones].concat())
+    let exposed = exposed(&options.exposed);
+    DoctorReport::new(
+        [
+            switches, webhooks, recordings, store, service, zones, exposed,
+        ]
+        .concat(),
+    )
+}
+
+fn exposed(warnings: &[(String, String)]) -> Vec<finding::Finding> {
+    let mut findings = finding::Findings::about("configuration");
+    for (what, cure) in warnings {
+        findings.warn("exposure", what, cure);
+    }
+    findings.list()
 }
 
 async fn switches(options: &DoctorOptions) -> Vec<finding::Finding> {

@@ -59,6 +59,7 @@ pub(super) async fn examine(options: &StoreOptions) -> Vec<Finding> {
             .parent()
             .filter(|folder| !folder.as_os_str().is_empty());
         let folder = parent.unwrap_or(Path::new("."));
+        judge_folder(folder, &mut findings);
         judge_space(folder, free_bytes(folder), &mut findings);
     }
     findings.list()
@@ -91,6 +92,19 @@ fn folder_exists(file: &Path) -> bool {
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());
     folder.is_none_or(Path::is_dir)
+}
+
+/// Tries to write into the store's folder: a log lies there beside the database. The file has no
+/// name, and is gone at once.
+fn judge_folder(folder: &Path, findings: &mut Findings) {
+    if !folder.is_dir() {
+        return;
+    }
+    if let Err(error) = tempfile::tempfile_in(folder) {
+        let what = format!("{} cannot be written: {}", folder.display(), error.kind());
+        let cure = "give the folder to the service's user, or name another one in [store] url";
+        findings.fault("folder", what, cure);
+    }
 }
 
 /// Splits a store error of the form "what; cure".
@@ -213,6 +227,34 @@ mod tests {
             let cure = finding.and_then(|finding| finding.cure.as_deref());
             assert!(cure.is_none_or(|cure| cure.starts_with("chmod 600 ")));
         }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_folder_where_no_store_can_be_is_a_fault_with_its_cure() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("file"), "").unwrap();
+        let inside = |name: &str| folder.path().join(name).display().to_string();
+        for (file, check, cure) in [
+            // Nobody can write there, not even root.
+            ("/proc/x.db".to_owned(), "folder", "give the folder to"),
+            (inside("none/x.db"), "opens", "create the folder"),
+            (inside("file/x.db"), "opens", "create the folder"),
+        ] {
+            let url = format!("sqlite:{file}");
+            let found = examine(&StoreOptions::new(&url, Role::Command)).await;
+            let mut faults = found.iter().filter(|one| one.level == Level::Fault);
+            let fault = faults.find(|fault| fault.check == check).unwrap();
+            assert!(fault.cure.as_ref().unwrap().starts_with(cure), "{fault:?}");
+        }
+        let url = format!("sqlite:{}", inside("x.db"));
+        let found = examine(&StoreOptions::new(&url, Role::Command)).await;
+        assert!(found.iter().all(|one| one.check != "folder"), "{found:?}");
+        assert_eq!(
+            folder.path().read_dir().unwrap().count(),
+            1,
+            "nothing is left"
+        );
     }
 
     #[tokio::test]
