@@ -42,11 +42,12 @@ fn webhook(name: &str, path: &str) -> String {
     )
 }
 
-/// Hands the call over to the service. The next dialplan action connects to the port `next`.
+/// Hands the call over to the service. The next dialplan action connects to the port `next`, whose
+/// peer closes at once: without `socket_resume`, which the service unsets, the call would stay there.
 async fn hand_over(exchange: &Exchange, call: &Call<'_>, turn: &str, service: &str, next: u16) {
     let plan = format!(
         "uuid_transfer {} 'm:^:set:turn={turn}^set:socket_resume=true^socket:{service} async full^\
-         socket:127.0.0.1:{next} async full^park' inline",
+         set:socket_resume=true^socket:127.0.0.1:{next} async full^park' inline",
         call.uuid
     );
     exchange.control.api(&plan).await;
