@@ -12,16 +12,14 @@ mod h2_pool;
 mod host_hints;
 mod pools;
 mod proxy_layer;
+mod receive;
+mod response_headers;
 mod tries;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::header;
-use reqwest::{Response, StatusCode};
 use tokio::time::{Instant, timeout, timeout_at};
-use url::Url;
 
 use super::breakers::Breakers;
 use super::compile::Webhook;
@@ -33,9 +31,12 @@ use super::prepared::Prepared;
 use super::resolve::{NameLookup, SystemLookup};
 use super::token::TokenRefusal;
 use body::{Body, decode, read};
-use connections::{Connections, NoAnswer, PendingResponse};
+use connections::{Connections, NoAnswer};
 pub use content_coding::decode_content;
-use switchhook_core::outcome::{Failure, Outcome, Phases, Reason};
+use receive::{Progress, receive};
+pub use receive::{ResponseMeta, evaluate_response};
+use response_headers::{redirect_target, retry_after};
+use switchhook_core::outcome::{Failure, Outcome, Reason};
 
 /// Bytes of a delivery's response that are read so that its connection can be reused.
 const DISCARD_BYTES: usize = 4 * 1024;
@@ -68,17 +69,6 @@ pub struct Delivery {
     pub duration: Duration,
 }
 
-/// Properties of a response besides its status and body.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ResponseMeta {
-    /// The `Content-Type` header.
-    pub content_type: Option<String>,
-    /// Where a redirect leads, without user, query and fragment.
-    pub redirect: Option<String>,
-    /// The body was read to its end, within the limit.
-    pub whole: bool,
-}
-
 /// What a request needs besides itself.
 #[derive(Default)]
 pub struct SendContext<'a> {
@@ -96,17 +86,6 @@ pub trait OutcomeSource: Send + Sync {
         webhook: &'a Webhook,
         request: Prepared,
     ) -> futures_util::future::BoxFuture<'a, Outcome>;
-}
-
-/// What is known so far of an exchange that may be cancelled at any time.
-#[derive(Default)]
-struct Progress {
-    meta: ResponseMeta,
-    status: Option<u16>,
-    phases: Phases,
-    raw: Bytes,
-    /// The `Retry-After` header, if another try may follow.
-    retry_after: Option<String>,
 }
 
 /// How one exchange ended.
@@ -339,70 +318,6 @@ impl Client {
     }
 }
 
-/// Reads a response that has begun.
-async fn receive(
-    webhook: &Webhook,
-    (mut reply, url): (PendingResponse, &Url),
-    started: Instant,
-    progress: &mut Option<Box<Progress>>,
-) -> Result<Vec<switchhook_core::outcome::Mapped>, Failure> {
-    let progress = &mut **progress.insert(Box::default());
-    let response = &mut reply.response;
-    progress.phases.headers = Some(started.elapsed());
-    progress.status = Some(response.status().as_u16());
-    let content_type = response.headers().get(header::CONTENT_TYPE);
-    let content_type = content_type.and_then(|value| value.to_str().ok());
-    progress.meta.content_type = content_type.map(str::to_owned);
-    progress.meta.redirect = redirect_target(response, url);
-    if !webhook.is_tried_once() {
-        progress.retry_after = retry_after(response);
-    }
-    let began = Instant::now();
-    let read = read(response, webhook.response_limit(), url).await;
-    progress.phases.body = Some(began.elapsed());
-    let read = read.and_then(|sent| decode(response, sent, webhook.response_limit()));
-    let redirect = progress.meta.redirect.as_deref();
-    let refused = error::status_failure(response.status(), url, redirect, &[]);
-    if let (Some(failure), Err(_)) = (refused, &read) {
-        return Err(failure);
-    }
-    let read = read?;
-    progress.meta.whole = matches!(read, Body::Whole(_));
-    progress.raw = read.into_bytes();
-    let Progress { meta, raw, .. } = progress;
-    evaluate_response(webhook, (response.status(), url), meta, raw)
-}
-
-/// Evaluates a response that was read.
-///
-/// # Errors
-/// What is wrong with its status, size, content or values.
-pub fn evaluate_response(
-    webhook: &Webhook,
-    (status, url): (StatusCode, &Url),
-    meta: &ResponseMeta,
-    body: &[u8],
-) -> Result<Vec<switchhook_core::outcome::Mapped>, Failure> {
-    let refused = error::status_failure(status, url, meta.redirect.as_deref(), body);
-    let content_type = meta.content_type.as_deref();
-    let fault = meta.whole.then(|| webhook.answer.fault(content_type, body));
-    if let Some(fault) = fault.flatten() {
-        let reason = refused.map_or(Reason::InvalidResponse, |refused| refused.reason);
-        return Err(Failure::fault(reason, fault));
-    }
-    if let Some(failure) = refused {
-        return Err(failure);
-    }
-    if !meta.whole {
-        return Err(error::response_too_large(webhook.response_limit()));
-    }
-    // The work is done later (RFC 9110, 15.3.3), so the body is no result.
-    if status == StatusCode::ACCEPTED && webhook.answer.reads_nothing() {
-        return Ok(Vec::new());
-    }
-    webhook.answer.parse(content_type, body)
-}
-
 /// Returns whether the request failed before any connection.
 fn is_unsent(failure: &Failure) -> bool {
     matches!(
@@ -411,32 +326,10 @@ fn is_unsent(failure: &Failure) -> bool {
     )
 }
 
-/// Characters of a redirect's target that are kept.
-const MAX_TARGET_CHARS: usize = 200;
-
-/// Returns where a redirect leads, without what may be secret: user, query and fragment.
-fn redirect_target(response: &Response, url: &Url) -> Option<String> {
-    if !response.status().is_redirection() {
-        return None;
-    }
-    let location = response.headers().get(header::LOCATION)?;
-    let mut target = url.join(location.to_str().ok()?).ok()?;
-    target.set_query(None);
-    target.set_fragment(None);
-    // Fails only for URLs that have no user.
-    let _ = target.set_username("");
-    let _ = target.set_password(None);
-    Some(target.as_str().chars().take(MAX_TARGET_CHARS).collect())
-}
-
-fn retry_after(response: &Response) -> Option<String> {
-    let value = response.headers().get(header::RETRY_AFTER)?;
-    value.to_str().ok().map(str::to_owned)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bytes::Bytes;
 
     /// The future that its caller holds.
     const WAITING_BYTES: usize = 320;

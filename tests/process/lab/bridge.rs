@@ -32,13 +32,7 @@ fn call(destination: &str, dial: Dial) -> Call {
         caller: "919879072567".into(),
         destination: destination.into(),
         variables: vec![("flow.line".into(), "0".into())],
-        hand_over: HandOver {
-            resume: false,
-            preset: false,
-            way_out: None,
-            own_timer: false,
-            transfer: false,
-        },
+        hand_over: HandOver::NONE,
         talks: Duration::from_millis(100),
         dial: Some(dial),
         ..Call::default()

@@ -44,11 +44,8 @@ fn call() -> Call {
         caller: "sipp".into(),
         destination: "park".into(),
         hand_over: HandOver {
-            resume: false,
             preset: true,
-            way_out: None,
-            own_timer: false,
-            transfer: false,
+            ..HandOver::NONE
         },
         talks: Duration::from_millis(1200),
         ..Call::default()

@@ -24,13 +24,7 @@ fn call(agent: &str) -> Call {
     Call {
         hosts: vec![format!("127.0.0.1:{}", closed_port().unwrap())],
         variables: vec![("flow.line".into(), "0".into())],
-        hand_over: HandOver {
-            resume: false,
-            preset: false,
-            way_out: None,
-            own_timer: false,
-            transfer: false,
-        },
+        hand_over: HandOver::NONE,
         joins: Some(agent.to_owned()),
         talks: Duration::from_millis(50),
         ..Call::default()

@@ -87,14 +87,10 @@ impl<C: CallConnection> FetchedCall<C> {
         if !self.music_started {
             return;
         }
-        let Ok(command) = Command::get_variable(&self.channel.uuid, TOTAL_LOOPS) else {
+        let Some(loops) = self.variable(TOTAL_LOOPS).await else {
             return;
         };
-        let asked = timeout(self.goodbye_deadline, self.connection.ask(command));
-        let Ok(Ok(reply)) = asked.await else { return };
-        let loops = reply.variable().ok().flatten();
-        let plays = loops.and_then(|loops| loops.parse().ok()) == Some(MUSIC_LOOPS);
-        if plays {
+        if loops.and_then(|loops| loops.parse().ok()) == Some(MUSIC_LOOPS) {
             self.queue(Command::break_(&self.channel.uuid, false));
         }
     }
@@ -103,12 +99,9 @@ impl<C: CallConnection> FetchedCall<C> {
     /// these variables are its own.
     async fn clear_outcome(&mut self) {
         let within = self.goodbye_deadline;
-        let Ok(command) = Command::get_variable(&self.channel.uuid, WAY_OUT) else {
+        let Some(value) = self.variable(WAY_OUT).await else {
             return;
         };
-        let answered = timeout(within, self.connection.ask(command)).await;
-        let Ok(Ok(reply)) = answered else { return };
-        let Ok(value) = reply.variable() else { return };
         if !self.channel.is_own_way_out(value.as_deref()) {
             // With the way out of another hook, the call is in that hook's socket or park.
             self.is_parked |= value.is_some();
@@ -127,6 +120,13 @@ impl<C: CallConnection> FetchedCall<C> {
             // Its reply comes when all are done.
             let _ = timeout(within, self.connection.ask(last)).await;
         }
+    }
+
+    /// Returns a variable of the channel, which may be unset; `None` if the switch does not say.
+    async fn variable(&mut self, name: &str) -> Option<Option<String>> {
+        let command = Command::get_variable(&self.channel.uuid, name).ok()?;
+        let asked = timeout(self.goodbye_deadline, self.connection.ask(command));
+        asked.await.ok()?.ok()?.variable().ok()
     }
 
     fn queue(&mut self, command: Result<Command, CommandError>) {

@@ -58,6 +58,17 @@ pub struct HandOver {
     pub transfer: bool,
 }
 
+impl HandOver {
+    /// A dialplan that does nothing before and nothing afterwards.
+    pub const NONE: Self = Self {
+        resume: false,
+        preset: false,
+        way_out: None,
+        own_timer: false,
+        transfer: false,
+    };
+}
+
 impl Default for HandOver {
     fn default() -> Self {
         Self {

@@ -34,15 +34,15 @@ impl Play {
     /// socket-fetched-by-…, the event of the old park comes first.
     pub(super) fn fetch(&mut self, how: Fetch) {
         let mut channel = self.leg.lock();
-        let queued = match how {
-            Fetch::TransferredBeforeMusic => std::mem::take(&mut channel.queue),
-            Fetch::Transferred | Fetch::Parked => VecDeque::new(),
-        };
+        let mut queued = VecDeque::new();
         match how {
-            Fetch::Transferred | Fetch::TransferredBeforeMusic => {
-                channel.transfer("agents", &Uuid::new_v4().to_string())
-            }
             Fetch::Parked => channel.state = State::Park,
+            Fetch::Transferred | Fetch::TransferredBeforeMusic => {
+                channel.transfer("agents", &Uuid::new_v4().to_string());
+            }
+        }
+        if how == Fetch::TransferredBeforeMusic {
+            queued = std::mem::take(&mut channel.queue);
         }
         channel.taken = true;
         drop(channel);
