@@ -96,6 +96,7 @@ impl FileSnapshot {
     ///
     /// # Errors
     /// It is gone, or another file.
+    #[cfg(feature = "uploads")]
     pub(crate) fn open(&self, folder: &Folder) -> io::Result<File> {
         let file = open_resolved(&fs::canonicalize(&folder.local)?, &self.file)?;
         let found = file.metadata()?;
