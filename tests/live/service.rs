@@ -6,7 +6,6 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
-use tokio::net::TcpListener;
 
 use super::receiver::Receiver;
 use super::settings::{FOLLOWING, WEBHOOKS};
@@ -314,6 +313,5 @@ impl Drop for Service {
 
 /// Returns a port that was free a moment ago.
 pub async fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    listener.local_addr().expect("its number").port()
+    test_support::ports::unused().port()
 }

@@ -1,6 +1,5 @@
 //! Makes a folder with a configuration, and runs the program in it.
 
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -98,6 +97,5 @@ fn ran(output: &Output) -> Ran {
 
 /// Returns an address where no program listens.
 pub fn unused_address() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().to_string()
+    test_support::ports::unused().to_string()
 }

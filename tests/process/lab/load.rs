@@ -9,6 +9,7 @@ use switchhook_service::service::Service;
 use switchhook_sim::load::{
     self, Handler, Http, Load, LoadError, LoadOptions, LoadReport, TableOptions,
 };
+use test_support::ports::unused;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -149,16 +150,8 @@ fn mapped(target: SocketAddr, webhook: SocketAddr) -> LoadOptions {
 }
 
 /// Returns a free address for a webhook that starts later.
-async fn free() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    listener.local_addr().unwrap()
-}
-
 async fn null(http: Http) -> LoadReport {
-    let (webhook, listener) = (
-        free().await,
-        TcpListener::bind("127.0.0.1:0").await.unwrap(),
-    );
+    let (webhook, listener) = (unused(), TcpListener::bind("127.0.0.1:0").await.unwrap());
     let target = listener.local_addr().unwrap();
     let load = Load::prepare(mapped(target, webhook)).await.unwrap();
     let handling = tokio::spawn(load::handle(listener, webhook, http));
@@ -168,7 +161,7 @@ async fn null(http: Http) -> LoadReport {
 }
 
 async fn service() -> LoadReport {
-    let (webhook, folder) = (free().await, tempfile::tempdir().unwrap());
+    let (webhook, folder) = (unused(), tempfile::tempdir().unwrap());
     let store = folder.path().join("store.db");
     let settings = format!(
         r#"
@@ -214,10 +207,7 @@ async fn the_null_handler_gives_the_switch_the_commands_that_the_service_gives()
 
 #[tokio::test]
 async fn a_variable_that_is_not_as_expected_disqualifies_the_run() {
-    let (webhook, listener) = (
-        free().await,
-        TcpListener::bind("127.0.0.1:0").await.unwrap(),
-    );
+    let (webhook, listener) = (unused(), TcpListener::bind("127.0.0.1:0").await.unwrap());
     let mut options = mapped(listener.local_addr().unwrap(), webhook);
     options.expected[0].1 = "Berta".into();
     let load = Load::prepare(options).await.unwrap();
@@ -234,10 +224,7 @@ async fn a_variable_that_is_not_as_expected_disqualifies_the_run() {
 
 #[tokio::test]
 async fn the_table_has_the_service_the_null_handler_another_and_what_a_waiting_call_takes() {
-    let (webhook, listener) = (
-        free().await,
-        TcpListener::bind("127.0.0.1:0").await.unwrap(),
-    );
+    let (webhook, listener) = (unused(), TcpListener::bind("127.0.0.1:0").await.unwrap());
     let other = Handler::other(
         &listener.local_addr().unwrap().to_string(),
         "lookup",

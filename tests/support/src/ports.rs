@@ -16,3 +16,9 @@ pub fn bound() -> (TcpSocket, SocketAddr) {
         }
     }
 }
+
+/// Returns an address where no program listens now. A program that is told the address can listen
+/// there: the system does not assign its port to somebody else's connection meanwhile.
+pub fn unused() -> SocketAddr {
+    bound().1
+}

@@ -4,7 +4,6 @@
 //!
 //! Without either, the tests are skipped as [`crate::prerequisites`] says.
 
-use std::net::TcpListener;
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -204,11 +203,7 @@ fn blocking(work: impl Future<Output = ()> + Send + 'static) {
 }
 
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
+    crate::ports::unused().port()
 }
 
 /// PostgreSQL's programs, run as a user other than root.
