@@ -212,6 +212,20 @@ impl Channel {
         self.client.run(command).await.map(drop)
     }
 
+    /// Gives the call of an outbound socket back to its dialplan, which goes on with the next
+    /// action.
+    ///
+    /// Do not call it after a transfer: the channel would be stuck (measured). Drop the call and
+    /// its channel instead.
+    ///
+    /// # Errors
+    /// The errors of [`Client::command`], and [`Error::Refused`] on port 8021, which has no
+    /// `resume`.
+    pub async fn release(&self) -> Result<(), Error> {
+        let commands = vec![Command::resume(), Command::exit()];
+        self.client.run_all(commands).await
+    }
+
     fn options<'a>(&'a self, event_uuid: Option<&'a str>) -> ExecuteOptions<'a> {
         ExecuteOptions {
             uuid: Some(&self.uuid),

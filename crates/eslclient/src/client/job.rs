@@ -89,11 +89,16 @@ impl Job {
     /// Returns [`Error::Timeout`] after that time, and the errors of [`Job::result`]. The job
     /// goes on.
     pub async fn result_within(self, within: Duration) -> Result<String, Error> {
-        let late = |_| Error::Timeout {
-            doing: "the background job".into(),
-            within,
-        };
-        timeout(within, self.result()).await.map_err(late)?
+        in_time(within, self.result()).await
+    }
+
+    /// Waits at most so long for the end of an `originate` and returns the channel that answered.
+    ///
+    /// # Errors
+    /// Returns [`Error::Timeout`] after that time, and the errors of [`Job::channel`]. The
+    /// `originate` goes on; the variable `originate_timeout` ends it.
+    pub async fn channel_within(self, within: Duration) -> Result<Channel, Error> {
+        in_time(within, self.channel()).await
     }
 
     /// Waits for the end of the job and returns its `BACKGROUND_JOB` event.
@@ -104,4 +109,15 @@ impl Job {
         let Self { result, client, .. } = self;
         result.await.unwrap_or_else(|_| Err(client.shared.lost()))
     }
+}
+
+async fn in_time<T>(
+    within: Duration,
+    work: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    let late = |_| Error::Timeout {
+        doing: "the background job".into(),
+        within,
+    };
+    timeout(within, work).await.map_err(late)?
 }

@@ -196,10 +196,9 @@ pub(super) fn require<'a>(
         return Err(CommandError::Empty { what });
     }
     limit(what, text, longest)?;
-    if text.bytes().all(allowed) {
-        Ok(text)
-    } else {
-        Err(CommandError::BadCharacter { what })
+    match text.bytes().position(|byte| !allowed(byte)) {
+        None => Ok(text),
+        Some(at) => Err(CommandError::character(what, text, at)),
     }
 }
 

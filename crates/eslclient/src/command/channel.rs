@@ -60,8 +60,9 @@ impl Command {
     /// `atoi`.
     pub fn sched_del(id: u64) -> Result<Self, CommandError> {
         if id == 0 || id > i32::MAX as u64 {
-            return Err(CommandError::BadCharacter {
-                what: "task number",
+            return Err(CommandError::Unusable {
+                what: "the task number",
+                problem: "is 0 or above 2147483647: give the number in last_sched_id",
             });
         }
         let mut block = Block::new("api sched_del ");
@@ -84,7 +85,7 @@ pub(super) fn dialled<'a>(what: &'static str, text: &'a str) -> Result<&'a str, 
     })?;
     match text.as_bytes().first() {
         // An option such as `-bleg` begins like that.
-        Some(b'-' | b'.' | b'_') | None => Err(CommandError::BadCharacter { what }),
+        Some(b'-' | b'.' | b'_') | None => Err(CommandError::character(what, text, 0)),
         Some(_) => Ok(text),
     }
 }
@@ -96,6 +97,6 @@ pub(super) fn plain_word<'a>(what: &'static str, name: &'a str) -> Result<&'a st
     })?;
     match name.as_bytes().first() {
         Some(first) if first.is_ascii_alphanumeric() => Ok(name),
-        Some(_) | None => Err(CommandError::BadCharacter { what }),
+        Some(_) | None => Err(CommandError::character(what, name, 0)),
     }
 }

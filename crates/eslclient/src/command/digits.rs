@@ -49,6 +49,12 @@ impl Digits {
         }
     }
 
+    /// Asks without a prompt, for digits that the caller is pressing or was asked for before.
+    pub fn silent(least: u8, most: u8) -> Self {
+        // `play_and_get_digits` plays something before it waits.
+        Self::new("silence_stream://20", least, most)
+    }
+
     /// Sets how often the prompt is played; once by default.
     pub fn tries(mut self, tries: u8) -> Self {
         self.tries = tries;
@@ -97,8 +103,9 @@ impl Digits {
             byte.is_ascii_digit() || b"*#[]()|+?-^.{},\\d".contains(&byte)
         })?;
         if self.least == 0 || self.least > self.most || self.tries == 0 {
-            return Err(CommandError::BadCharacter {
-                what: "number of digits or tries",
+            return Err(CommandError::Unusable {
+                what: "the number of digits or tries",
+                problem: "is 0, or the least is above the most: ask for at least one digit, once",
             });
         }
         let (least, most, tries) = (self.least, self.most, self.tries);

@@ -119,14 +119,20 @@ fn custom(text: &str) -> Result<&str, CommandError> {
     // The module of the endpoint comes first.
     match text.split_once('/') {
         Some((module, rest)) if !module.is_empty() && !rest.is_empty() => Ok(text),
-        Some(_) | None => Err(CommandError::BadCharacter { what }),
+        Some(_) | None => Err(CommandError::Unusable {
+            what,
+            problem: "names no module: write it as MODULE/ADDRESS",
+        }),
     }
 }
 
 /// Rejects the mark between the dial strings of an enterprise originate.
 pub(super) fn separates(what: &'static str, text: &str) -> Result<(), CommandError> {
     if text.contains(":_:") {
-        return Err(CommandError::BadCharacter { what });
+        return Err(CommandError::Unusable {
+            what,
+            problem: "holds `:_:`, which parts the dial strings of an originate: remove it",
+        });
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 /// An input that a command cannot carry.
 ///
 /// The text says how to fix the input. It never repeats a value, which may be a secret; only the
-/// wrong name of an event or a cause.
+/// one character that is not allowed, and the name of a variable, an event or a cause.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CommandError {
@@ -24,10 +24,30 @@ pub enum CommandError {
         what: &'static str,
     },
     /// The input holds a character that is not allowed in its place.
-    #[error("{what} holds a character that is not allowed: remove it")]
+    #[error("{what} holds {character:?} at byte {at}, which is not allowed there: remove it")]
     BadCharacter {
         /// The name of the input.
         what: &'static str,
+        /// The character.
+        character: char,
+        /// The position of the character, in bytes.
+        at: usize,
+    },
+    /// The input has only allowed characters, but the switch would read something else in it.
+    #[error("{what} {problem}")]
+    Unusable {
+        /// The name of the input.
+        what: &'static str,
+        /// What is wrong, and what to do.
+        problem: &'static str,
+    },
+    /// The name or the value of one of several variables.
+    #[error("the variable {name:?}: {source}")]
+    Variable {
+        /// The beginning of the variable's name.
+        name: String,
+        /// What is wrong with it.
+        source: Box<CommandError>,
     },
     /// The input is longer than the switch accepts, or reads in reasonable time.
     #[error("{what} is longer than {limit} bytes: shorten it")]
@@ -87,6 +107,28 @@ pub enum CommandError {
 }
 
 impl CommandError {
+    /// Makes the error of the character at a byte of `text`; a position at its end or within a
+    /// character counts as the character before.
+    pub(super) fn character(what: &'static str, text: &str, at: usize) -> Self {
+        let found = text.char_indices().take_while(|(start, _)| *start <= at);
+        match found.last() {
+            Some((at, character)) => Self::BadCharacter {
+                what,
+                character,
+                at,
+            },
+            None => Self::Empty { what },
+        }
+    }
+
+    /// Names the variable that the error is about.
+    pub(super) fn of_variable(self, name: &str) -> Self {
+        Self::Variable {
+            name: name.chars().take(64).collect(),
+            source: Box::new(self),
+        }
+    }
+
     /// Makes the error of a name that FreeSWITCH does not have.
     pub(super) fn unknown(what: &'static str, name: &str, hint: Option<String>) -> Self {
         Self::UnknownName {

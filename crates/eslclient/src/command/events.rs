@@ -178,8 +178,9 @@ fn filtering(verb: &str, header: &str, value: &str) -> Result<Command, CommandEr
     let header = header_name("filter header", header)?;
     let verbs = ["add", "delete", "all"];
     if verbs.iter().any(|verb| header.eq_ignore_ascii_case(verb)) {
-        return Err(CommandError::BadCharacter {
-            what: "filter header",
+        return Err(CommandError::Unusable {
+            what: "the filter header",
+            problem: "is a word of the command itself: name a header of an event",
         });
     }
     let value = block::line("filter value", value)?;
@@ -196,7 +197,10 @@ fn header_name<'a>(what: &'static str, name: &'a str) -> Result<&'a str, Command
     })?;
     // The switch would read a body of that length.
     if name.eq_ignore_ascii_case("content-length") {
-        return Err(CommandError::BadCharacter { what });
+        return Err(CommandError::Unusable {
+            what,
+            problem: "is Content-Length, after which the switch reads a body: choose another name",
+        });
     }
     Ok(name)
 }
@@ -206,7 +210,7 @@ fn field_value<'a>(what: &'static str, value: &'a str) -> Result<&'a str, Comman
     let value = block::line(what, value)?;
     block::not_array(value)?;
     if value.starts_with(' ') {
-        return Err(CommandError::BadCharacter { what });
+        return Err(CommandError::character(what, value, 0));
     }
     Ok(value)
 }

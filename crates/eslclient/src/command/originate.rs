@@ -123,8 +123,9 @@ impl Originate {
     /// connection; [`Client::originate`](crate::Client::originate) does not.
     ///
     /// # Errors
-    /// Returns an error for an input that the grammar of `originate` cannot carry, and for the
-    /// name of a variable that the switch executes.
+    /// Returns an error for an input that the grammar of `originate` cannot carry, and
+    /// [`CommandError::Variable`] for a variable whose name or value it cannot carry or whose value
+    /// the switch executes.
     pub fn command(&self) -> Result<Command, CommandError> {
         Command::api("originate", &self.arguments()?)
     }
@@ -141,7 +142,7 @@ impl Originate {
         let mut out = String::new();
         for (at, (name, value)) in self.variables.iter().enumerate() {
             out.push(if at == 0 { '{' } else { ',' });
-            let value = variable(name, value)?;
+            let value = variable(name, value).map_err(|fault| fault.of_variable(name))?;
             // Writing to a string cannot fail.
             let _ = write!(out, "{name}='{value}'");
         }
@@ -199,8 +200,13 @@ fn text<'a>(what: &'static str, value: &'a str, also: &[u8]) -> Result<&'a str, 
     })?;
     separates(what, value)?;
     block::not_array(value)?;
-    if value.starts_with(' ') || value.ends_with(' ') {
-        return Err(CommandError::BadCharacter { what });
+    for (at, edge) in [
+        (0, value.starts_with(' ')),
+        (value.len() - 1, value.ends_with(' ')),
+    ] {
+        if edge {
+            return Err(CommandError::character(what, value, at));
+        }
     }
     Ok(value)
 }
@@ -208,7 +214,10 @@ fn text<'a>(what: &'static str, value: &'a str, also: &[u8]) -> Result<&'a str, 
 /// Rejects the word that the switch reads as a missing argument.
 fn not_missing<'a>(what: &'static str, word: &'a str) -> Result<&'a str, CommandError> {
     if word.eq_ignore_ascii_case("undef") {
-        return Err(CommandError::BadCharacter { what });
+        return Err(CommandError::Unusable {
+            what,
+            problem: "is `undef`, which the switch takes for an argument that is not there: change it",
+        });
     }
     Ok(word)
 }

@@ -48,7 +48,10 @@ fn checked(lines: &str) -> Result<Block, CommandError> {
         name.eq_ignore_ascii_case("content-length")
     };
     if lines.lines().any(announces) || lines.ends_with('\n') {
-        return Err(CommandError::BadCharacter { what });
+        return Err(CommandError::Unusable {
+            what,
+            problem: "holds an empty line or a Content-Length of its own: remove it",
+        });
     }
     Ok(Block::new(lines))
 }

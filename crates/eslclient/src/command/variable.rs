@@ -94,7 +94,7 @@ pub(super) fn variable_name(name: &str) -> Result<&str, CommandError> {
     if name.as_bytes()[0].is_ascii_alphabetic() {
         Ok(name)
     } else {
-        Err(CommandError::BadCharacter { what })
+        Err(CommandError::character(what, name, 0))
     }
 }
 

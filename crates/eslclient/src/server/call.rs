@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 
 use crate::client::{Channel, Events};
 use crate::codec::Event;
-use crate::command::Command;
 use crate::error::Error;
 
 /// Whether the dialplan's `socket` waits for each application.
@@ -47,8 +46,8 @@ impl Control {
 
 /// A call on an outbound socket.
 ///
-/// The socket closes when it and every clone of its `channel` are dropped. Then the call goes on with the next action if the channel
-/// variable `socket_resume` is `true`; else it stays parked.
+/// The socket closes when it and every clone of its `channel` are dropped. Then the call goes on
+/// with the next action if the channel variable `socket_resume` is `true`; else it stays parked.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Call {
@@ -75,13 +74,12 @@ impl Call {
 
     /// Gives the call back to its dialplan, which goes on with the next action.
     ///
-    /// Do not call it after a transfer: the channel would be stuck (measured). Drop the call
-    /// instead.
+    /// [`Channel::release`] does the same when a part of this struct was moved elsewhere. Do not
+    /// call it after a transfer: the channel would be stuck (measured). Drop the call instead.
     ///
     /// # Errors
     /// The errors of [`Client::command`](crate::Client::command).
     pub async fn release(self) -> Result<(), Error> {
-        let commands = vec![Command::resume(), Command::exit()];
-        self.channel.client().run_all(commands).await
+        self.channel.release().await
     }
 }

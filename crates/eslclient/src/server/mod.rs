@@ -36,16 +36,25 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// neither a password nor TLS: listen on loopback, or restrict the port to the switch.
 ///
 /// ```no_run
-/// use eslclient::{Error, Server};
+/// use eslclient::{Call, Error, Server};
+///
+/// async fn greet(call: Call) -> Result<(), Error> {
+///     call.channel.answer().await?;
+///     call.channel.playback("ivr/ivr-welcome.wav").await?;
+///     call.release().await
+/// }
 ///
 /// # async fn serve() -> Result<(), Error> {
 /// let server = Server::bind("127.0.0.1:8084").await?;
 /// server
 ///     .serve(async |call| {
-///         let call = call?;
-///         call.channel.answer().await?;
-///         call.channel.playback("ivr/ivr-welcome.wav").await?;
-///         call.release().await
+///         let greeted = match call {
+///             Ok(call) => greet(call).await,
+///             Err(error) => Err(error),
+///         };
+///         if let Err(error) = greeted {
+///             eprintln!("{error}");
+///         }
 ///     })
 ///     .await
 /// # }
@@ -180,18 +189,17 @@ impl Server {
     }
 
     /// Takes calls for ever, each in a task of its own. `handler` gets each call, or the reason
-    /// why a connection did not become one.
+    /// why a connection did not become one, such as [`Error::Io`] for too many open files.
     ///
-    /// What the handler returns is dropped; handle errors in it. Stop the server by dropping this
+    /// The handler returns nothing: it handles its errors itself. Stop the server by dropping this
     /// future: calls that it took go on.
     ///
     /// # Errors
     /// Never returns. The result type lets `serve` stand at the end of a function.
-    pub async fn serve<H, F, T>(&self, handler: H) -> Result<(), Error>
+    pub async fn serve<H, F>(&self, handler: H) -> Result<(), Error>
     where
         H: Fn(Result<Call, Error>) -> F + Send + Sync + 'static,
-        F: Future<Output = T> + Send,
-        T: Send + 'static,
+        F: Future<Output = ()> + Send,
     {
         let handler = Arc::new(handler);
         let room = Arc::new(Semaphore::new(self.options.calls));
@@ -200,16 +208,19 @@ impl Server {
                 // Nobody closes the semaphore.
                 continue;
             };
-            match self.accept().await {
-                Ok(arrival) => {
-                    let handler = Arc::clone(&handler);
-                    tokio::spawn(async move {
-                        let call = arrival.open().await;
-                        handler(call).await;
-                        drop(permit);
-                    });
-                }
-                Err(_) => sleep(PAUSE).await,
+            let arrival = self.accept().await;
+            let failed = arrival.is_err();
+            let handler = Arc::clone(&handler);
+            tokio::spawn(async move {
+                let call = match arrival {
+                    Ok(arrival) => arrival.open().await,
+                    Err(error) => Err(error),
+                };
+                handler(call).await;
+                drop(permit);
+            });
+            if failed {
+                sleep(PAUSE).await;
             }
         }
     }

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 use crate::switch_reader::{Read, expanded, read_all, third_argument};
-use eslclient::{Command, CommandError, ExecuteOptions, Format};
+use eslclient::{Command, CommandError, Endpoint, ExecuteOptions, Format, Originate};
 
 pub const UUID: &str = "9dbf52a2-a7ba-4e4b-9288-d8fcfdbaf8fe";
 
@@ -202,6 +202,55 @@ fn a_transfer_accepts_only_plain_words() {
     );
     let argument = ("execute-app-arg".into(), "lookup-line-0 XML flows".into());
     assert!(read.headers.contains(&argument), "{read:?}");
+}
+
+#[test]
+fn an_input_that_cannot_be_written_is_told_with_its_place() {
+    let said = |made: Result<Command, CommandError>| made.unwrap_err().to_string();
+    let originate = |name: &str, value: &str| {
+        let endpoint = Endpoint::user("1001");
+        said(
+            Originate::new(endpoint)
+                .variable("ticket", "17")
+                .variable(name, value)
+                .command(),
+        )
+    };
+    for (told, expected) in [
+        (
+            said(Command::transfer(UUID, "10 00", "default")),
+            "extension holds ' ' at byte 2, which is not allowed there: remove it",
+        ),
+        (
+            said(Command::set_variable(UUID, "größe", "a")),
+            "variable name holds 'ö' at byte 2, which is not allowed there: remove it",
+        ),
+        (
+            said(Command::set_variable(UUID, "1st", "a")),
+            "variable name holds '1' at byte 0, which is not allowed there: remove it",
+        ),
+        (
+            originate("crm_name", "O'Neill"),
+            "the variable \"crm_name\": variable value holds '\\'' at byte 1, which is not allowed \
+             there: remove it",
+        ),
+        (
+            originate("crm name", "a"),
+            "the variable \"crm name\": variable name holds ' ' at byte 3, which is not allowed \
+             there: remove it",
+        ),
+        (
+            originate("crm_name", "a "),
+            "the variable \"crm_name\": variable value holds ' ' at byte 1, which is not allowed \
+             there: remove it",
+        ),
+        (
+            said(Command::sched_del(0)),
+            "the task number is 0 or above 2147483647: give the number in last_sched_id",
+        ),
+    ] {
+        assert_eq!(told, expected);
+    }
 }
 
 #[test]

@@ -123,7 +123,11 @@ fn no_value_becomes_a_variable_an_endpoint_or_an_argument() {
     let call = Originate::new(Endpoint::user("1000"));
     for name in ["api_hangup_hook", "execute_on_answer"] {
         let made = call.clone().variable(name, "x").command();
-        assert_eq!(made, Err(CommandError::Executes));
+        let fault = CommandError::Variable {
+            name: name.to_owned(),
+            source: Box::new(CommandError::Executes),
+        };
+        assert_eq!(made, Err(fault));
     }
     assert!(call.extension("1000", "-both").command().is_err());
 }

@@ -129,10 +129,17 @@ async fn a_caller_is_asked_for_digits_and_an_answer_or_none_comes_back() {
     command(&mut switch).await;
     let menu = Digits::new("ivr/menu.wav", 1, 1).accept("[1-3]").tries(2);
     let serving = async {
-        for digits in ["2", ""] {
+        for (digits, arguments) in [
+            (
+                "2",
+                "1 1 2 5000 # ivr/menu.wav silence_stream://50 eslclient_digits [1-3] 5000",
+            ),
+            (
+                "",
+                "2 4 1 5000 # silence_stream://20 silence_stream://50 eslclient_digits \\d+ 5000",
+            ),
+        ] {
             let asked = command(&mut switch).await;
-            let arguments =
-                "1 1 2 5000 # ivr/menu.wav silence_stream://50 eslclient_digits [1-3] 5000";
             assert!(
                 asked.contains("execute-app-name: play_and_get_digits\n"),
                 "{asked}"
@@ -164,7 +171,7 @@ async fn a_caller_is_asked_for_digits_and_an_answer_or_none_comes_back() {
         let channel = &call.channel;
         (
             channel.ask(&menu).await.unwrap(),
-            channel.ask(&menu).await.unwrap(),
+            channel.ask(&Digits::silent(2, 4)).await.unwrap(),
             channel.ask(&menu).await.unwrap_err(),
         )
     };

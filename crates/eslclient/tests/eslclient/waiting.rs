@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use eslclient::{Command, Error, Format, HangupCause, Retry};
+use eslclient::{Command, Endpoint, Error, Format, HangupCause, Originate, Retry};
 
 use crate::far_end::{command, event, heartbeat, options, output, reply, send, started};
 
@@ -123,6 +123,35 @@ async fn a_job_returns_its_output_also_when_its_event_comes_before_the_reply() {
         let (uuid, (known, text)) = tokio::join!(serving, asking);
         assert_eq!((known, text.as_str()), (uuid, "UP"));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_originate_returns_its_channel_or_ends_at_the_programs_deadline() {
+    let (client, _events, mut switch) = started(options().keep_alive(None));
+    let serving = async {
+        assert_eq!(command(&mut switch).await, "event json BACKGROUND_JOB\n\n");
+        send(&mut switch, &reply("+OK")).await;
+        for answer in [Some("+OK 4f6e\n"), None] {
+            let asked = command(&mut switch).await;
+            let uuid = line(&asked, "Job-UUID");
+            send(&mut switch, &reply("+OK")).await;
+            if let Some(answer) = answer {
+                let headers = [("Event-Name", "BACKGROUND_JOB"), ("Job-UUID", uuid)];
+                send(&mut switch, &event(&headers, answer)).await;
+            }
+        }
+    };
+    let asking = async {
+        let call = Originate::new(Endpoint::user("1001"));
+        let job = client.originate(&call).await.unwrap();
+        let channel = job.channel_within(SECOND).await.unwrap();
+        let job = client.originate(&call).await.unwrap();
+        let late = job.channel_within(SECOND).await.unwrap_err();
+        (channel.uuid().to_owned(), late)
+    };
+    let ((), (uuid, late)) = tokio::join!(serving, asking);
+    assert_eq!(uuid, "4f6e");
+    assert!(matches!(late, Error::Timeout { within, .. } if within == SECOND));
 }
 
 #[tokio::test]
