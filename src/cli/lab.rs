@@ -9,6 +9,8 @@ use super::values;
 #[command(
     after_help = "Examples: one call of each kind through the real service; nothing needs to be installed\n  \
     switchhook lab\n\n\
+    The same calls, one a second, and the page of the service; Ctrl-C ends all\n  \
+    switchhook lab --serve\n\n\
     Load on any program that speaks outbound Event Socket\n  \
     switchhook lab --target 127.0.0.1:8084/lookup --calls 5000 --rate 200\n\n\
     The cost of a call, compared with what this machine can do; takes about two minutes\n  \
@@ -29,6 +31,17 @@ pub struct Lab {
     /// Simulate the switch's slowness too: its 20 ms tick, headers read a byte at a time.
     #[arg(long)]
     pub faithful: bool,
+
+    /// Print the names of the scenarios, one a line, and place no call.
+    #[arg(long, conflicts_with_all = ["serve", "target", "load", "null", "receiver", "faithful"])]
+    pub list: bool,
+
+    /// Go on placing calls, one a second, and open the service's page until Ctrl-C. Prints its URL.
+    #[arg(
+        long,
+        conflicts_with_all = ["json", "target", "load", "null", "receiver"]
+    )]
+    pub serve: bool,
 
     /// Put load on this program instead: HOST:PORT of its socket, and the path to connect to.
     /// With --load: a further handler for the table; may be repeated.

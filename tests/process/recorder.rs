@@ -38,6 +38,7 @@ impl lab::Service for RealService {
                 .map_err(|error| error.to_string())?;
             Ok(Started {
                 esl: service.esl.to_string(),
+                http: String::new(),
                 stop: service.stop().boxed(),
             })
         }

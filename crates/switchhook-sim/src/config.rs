@@ -41,22 +41,34 @@ impl Places {
     }
 }
 
+/// What the service under test takes in.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Listen<'a> {
+    /// Number of calls that it may hold at once.
+    pub(super) room: usize,
+    /// The token of its page.
+    pub(super) token: Option<&'a str>,
+}
+
 /// Returns a `switchhook.toml` with one webhook for each scenario, all at `places`.
 ///
-/// Documents go to `documents`. `room` is the number of calls that the service may hold at once.
+/// Documents go to `documents`.
 pub(super) fn text(
     scenarios: &[&Scenario],
     places: &Places,
     documents: SocketAddr,
-    room: usize,
+    listen: Listen<'_>,
     extra: &str,
 ) -> String {
+    let token = listen.token;
+    let token = token.map_or_else(String::new, |token| format!("http_token = {token:?}\n"));
     let mut text = format!(
         "# Written by `switchhook lab`.\n\
-         [listen]\nesl = \"127.0.0.1:0\"\nhttp = \"127.0.0.1:0\"\n\n\
-         [limits]\ncalls_on_hold = {room}\n\n\
+         [listen]\nesl = \"127.0.0.1:0\"\nhttp = \"127.0.0.1:0\"\n{token}\n\
+         [limits]\ncalls_on_hold = {}\n\n\
          [egress]\nallow_plain_http = true\nallow_addresses = [\"127.0.0.0/8\"]\n\
          hosts = {{ \"{SEVERAL}\" = [\"{SILENT}\", \"{}\"] }}\n",
+        listen.room,
         places.receiver.ip()
     );
     if !extra.is_empty() {
@@ -111,7 +123,10 @@ mod tests {
             &listed,
             &places,
             receiver,
-            100,
+            Listen {
+                room: 100,
+                token: Some("a token of sixteen letters"),
+            },
             "[store]\nurl = \"sqlite::memory:\"",
         );
         let document: toml_edit::DocumentMut = text.parse().unwrap();
@@ -122,6 +137,8 @@ mod tests {
         );
         let url = webhooks["success_json"]["url"].as_str();
         assert_eq!(url, Some("http://127.0.0.1:4711/ok/success_json"));
+        let token = document["listen"]["http_token"].as_str();
+        assert_eq!(token, Some("a token of sixteen letters"));
         assert_eq!(document["limits"]["calls_on_hold"].as_integer(), Some(100));
     }
 }

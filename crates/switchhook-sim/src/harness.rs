@@ -11,10 +11,10 @@ use tokio::time::timeout;
 
 use super::config::Places;
 use super::options::{LabError, LabOptions, Started};
-use super::receiver::{Hang, Hanging, Receiver, Request, Silent, closed_port};
+use super::receiver::{Hang, Hanging, KEPT, Receiver, Request, Silent, closed_port};
 use super::report::CallReport;
 use super::scenarios::{Host, PARK_SERVICE, Requests, Scenario, problems};
-use super::switch::{CallRecord, Inbound, Switch};
+use super::switch::{Call, CallRecord, Inbound, Switch};
 use super::{config, documents, names};
 
 /// Number of concurrent calls: enough for a quick run, few enough that no call waits for a
@@ -72,14 +72,15 @@ impl Harness {
             true => Some(switch.listen(any_port, PASSWORD).await?),
             false => None,
         };
-        let receiver = Receiver::start().await?;
+        let kept = options.kept_requests.unwrap_or(KEPT);
+        let receiver = Receiver::keeping(kept).await?;
         let silent = SocketAddr::from((config::SILENT, receiver.address().port()));
         Ok(Self {
             switch,
             // Other systems than Linux have one loopback address.
             _silent: Silent::at(silent).await.ok(),
             receiver,
-            spare: Receiver::start().await?,
+            spare: Receiver::keeping(kept).await?,
             stopped: Hanging::start(Hang::NoAnswer).await?,
             forgotten: Hanging::start(Hang::NoFrame).await?,
             closed: closed_port()?,
@@ -111,7 +112,14 @@ impl Harness {
             forgotten: self.forgotten.address(),
             closed: self.closed,
         };
-        config::text(scenarios, &places, documents.address(), room, &extra)
+        let token = self.options.http_token.as_deref();
+        config::text(
+            scenarios,
+            &places,
+            documents.address(),
+            config::Listen { room, token },
+            &extra,
+        )
     }
 
     /// Waits until a service runs and, if it follows the switch, is connected to it.
@@ -142,8 +150,8 @@ impl Harness {
         self.judge(played, &self.receiver).await
     }
 
-    /// Plays one scenario without a check of its document.
-    pub(super) async fn place<'s>(&self, scenario: &'s Scenario, esl: &str) -> Played<'s> {
+    /// Returns a scenario's call to the service at `esl`.
+    pub(super) fn call(&self, scenario: &Scenario, esl: &str) -> Call {
         let mut call = scenario.call.clone();
         let flow = ("flow.name".to_owned(), names::FLOW.to_owned());
         if scenario.routed.is_none() {
@@ -155,7 +163,12 @@ impl Harness {
             Host::Nobody => vec![nobody],
             Host::SecondOfTwo => vec![nobody, esl.to_owned()],
         };
-        let record = self.switch.place(call).await;
+        call
+    }
+
+    /// Plays one scenario without a check of its document.
+    pub(super) async fn place<'s>(&self, scenario: &'s Scenario, esl: &str) -> Played<'s> {
+        let record = self.switch.place(self.call(scenario, esl)).await;
         let requests = self.settled(scenario).await;
         Played {
             scenario,

@@ -13,6 +13,7 @@
 
 mod config;
 mod documents;
+mod endless;
 mod harness;
 pub mod load;
 mod names;
@@ -25,6 +26,7 @@ mod scenarios;
 mod shift;
 pub mod switch;
 
+pub use self::endless::{Placed, keep_calling};
 pub use self::options::{LabError, LabOptions, Service, Started};
 pub use self::report::{CallReport, LabReport};
-pub use self::run::run;
+pub use self::run::{run, scenario_names};

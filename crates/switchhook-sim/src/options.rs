@@ -28,12 +28,25 @@ pub struct LabOptions {
     pub patience: Option<Duration>,
     /// Further tables for `switchhook.toml`, for example a store.
     pub config: String,
+    /// The token of the service's page. Without it, the page changes nothing.
+    pub http_token: Option<String>,
+    /// Number of requests that a receiver keeps for the checks; 100,000 by default.
+    pub kept_requests: Option<usize>,
+}
+
+impl LabOptions {
+    /// Returns whether a scenario of this name runs.
+    pub(super) fn chooses(&self, name: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|part| name.contains(part.as_str()))
+    }
 }
 
 /// A service that has started.
 pub struct Started {
     /// `HOST:PORT` on which it accepts calls.
     pub esl: String,
+    /// `HOST:PORT` of its page; empty if it has none.
+    pub http: String,
     /// Future that stops the service and completes when it has stopped.
     pub stop: BoxFuture<'static, ()>,
 }
@@ -70,6 +83,6 @@ pub enum LabError {
     #[error("the service under test did not start: {0}")]
     Service(String),
     /// `only` matches no scenario.
-    #[error("no scenario is called like {0:?}. `switchhook lab --json` lists them all.")]
+    #[error("no scenario is called like {0:?}; `switchhook lab --list` names them all")]
     NoScenario(Vec<String>),
 }

@@ -18,15 +18,8 @@ struct Chosen {
 
 impl Chosen {
     fn of(options: &LabOptions) -> Self {
-        let chosen = |name: &str| {
-            options.only.is_empty() || options.only.iter().any(|part| name.contains(part.as_str()))
-        };
-        let any = |scenarios: &[&Scenario]| scenarios.iter().any(|scenario| chosen(scenario.name));
-        let mut main = scenarios::all();
-        // Parked calls need a service that follows the switch.
-        main.retain(|scenario| {
-            chosen(scenario.name) && (options.follow || scenario.call.parked.is_none())
-        });
+        let any = |scenarios: &[&Scenario]| scenarios.iter().any(|it| options.chooses(it.name));
+        let main = scenarios::chosen(options);
         let (first, second) = scenarios::overload();
         let overload = any(&[&first, &second]).then_some((first, second));
         // These scenarios check documents and parked calls, which need a service that follows the
@@ -45,14 +38,32 @@ impl Chosen {
         }
     }
 
-    fn count(&self) -> usize {
-        let overload = if self.overload.is_some() { 2 } else { 0 };
-        let rests = self.rests.as_ref().map_or(0, |it| it.all().len());
-        let down = self.receiver_down.as_ref().map_or(0, |it| it.all().len());
-        let killed = self.killed.as_ref().map_or(0, |it| it.all().len());
-        let shift = self.shift.as_ref().map_or(0, |it| it.all().len());
-        self.main.len() + overload + rests + down + killed + shift
+    /// Returns the names of the scenarios in the order of the report.
+    fn names(&self) -> Vec<&'static str> {
+        let mut all: Vec<&Scenario> = self.main.iter().collect();
+        all.extend(
+            self.overload
+                .iter()
+                .flat_map(|(first, second)| [first, second]),
+        );
+        all.extend(self.rests.iter().flat_map(|it| it.all()));
+        all.extend(self.shift.iter().flat_map(|it| it.all()));
+        all.extend(self.receiver_down.iter().flat_map(|it| it.all()));
+        all.extend(self.killed.iter().flat_map(|it| it.all()));
+        all.iter().map(|scenario| scenario.name).collect()
     }
+}
+
+/// Returns the names of the scenarios that these options choose.
+///
+/// # Errors
+/// Returns an error if they choose none.
+pub fn scenario_names(options: &LabOptions) -> Result<Vec<&'static str>, LabError> {
+    let names = Chosen::of(options).names();
+    if names.is_empty() {
+        return Err(LabError::NoScenario(options.only.clone()));
+    }
+    Ok(names)
 }
 
 /// Places every call and reports whether it was correct.
@@ -61,11 +72,9 @@ impl Chosen {
 /// Returns an error if the lab itself cannot be set up. A failed call is no error but a
 /// [`CallReport`] that did not pass.
 pub async fn run(options: LabOptions, service: impl Service) -> Result<LabReport, LabError> {
+    let count = scenario_names(&options)?.len();
     let chosen = Chosen::of(&options);
-    if chosen.count() == 0 {
-        return Err(LabError::NoScenario(options.only));
-    }
-    let stage = Harness::set(options, chosen.count()).await?;
+    let stage = Harness::set(options, count).await?;
     let mut reports = Vec::new();
     if !chosen.main.is_empty() {
         reports.extend(main(&stage, &chosen.main, &service).await?);

@@ -2,6 +2,7 @@
 
 mod load;
 mod receiver;
+mod serve;
 
 use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Stdio};
@@ -34,6 +35,12 @@ pub fn lab(args: &Lab) -> ExitCode {
         return load::table(args);
     }
     let done = super::block_on(async {
+        if args.list {
+            return list(args);
+        }
+        if args.serve {
+            return serve::calls(args).await;
+        }
         match (args.target.as_slice(), args.receiver, args.null) {
             ([], Some(address), _) => receiver::answer(address).await,
             ([], None, Some(address)) => load::null(address, args).await,
@@ -53,6 +60,21 @@ fn pace(args: &Lab) -> Pace {
     }
 }
 
+fn list(args: &Lab) -> Result<bool, String> {
+    let options = LabOptions {
+        only: args.only.clone(),
+        follow: true,
+        ..LabOptions::default()
+    };
+    let names = switchhook_sim::scenario_names(&options).map_err(|error| error.to_string())?;
+    let text = if args.json {
+        serde_json::json!(names).to_string()
+    } else {
+        names.join("\n")
+    };
+    super::write_stdout(&format!("{text}\n")).map(|()| true)
+}
+
 async fn scenarios(args: &Lab) -> Result<bool, String> {
     let folder = tempfile::tempdir()
         .map_err(|error| format!("cannot create a temporary folder: {error}"))?;
@@ -61,8 +83,8 @@ async fn scenarios(args: &Lab) -> Result<bool, String> {
         pace: pace(args),
         progress: !args.json,
         follow: true,
-        patience: None,
         config: store_settings(folder.path()),
+        ..LabOptions::default()
     };
     let service = RealService {
         folder: folder.path().to_owned(),
@@ -109,6 +131,7 @@ async fn in_process(config: String) -> Result<Started, String> {
         .map_err(|error| error.to_string())?;
     Ok(Started {
         esl: service.esl.to_string(),
+        http: service.http.to_string(),
         stop: service.stop().boxed(),
     })
 }
@@ -132,7 +155,7 @@ async fn as_process(file: PathBuf, config: String) -> Result<Started, String> {
         .stderr
         .take()
         .ok_or("`serve` has no standard error")?;
-    let esl = timeout(STARTS, listening(BufReader::new(log).lines()))
+    let (esl, http) = timeout(STARTS, listening(BufReader::new(log).lines()))
         .await
         .map_err(|_| "`serve` did not start within 20 s".to_owned())??;
     let stop = async move {
@@ -141,20 +164,22 @@ async fn as_process(file: PathBuf, config: String) -> Result<Started, String> {
     };
     Ok(Started {
         esl,
+        http,
         stop: stop.boxed(),
     })
 }
 
-/// Reads the log until it has the address for calls, then goes on reading, so that a full pipe never
-/// blocks the process.
-async fn listening(mut log: Lines<BufReader<ChildStderr>>) -> Result<String, String> {
+/// Reads the log until it has the addresses for calls and of the page, then goes on reading, so that a
+/// full pipe never blocks the process.
+async fn listening(mut log: Lines<BufReader<ChildStderr>>) -> Result<(String, String), String> {
     let mut last = String::new();
     while let Ok(Some(line)) = log.next_line().await {
         let event: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
-        if let (Some("listening"), Some(esl)) = (event["message"].as_str(), event["esl"].as_str()) {
-            let esl = esl.to_owned();
+        if event["message"] == "listening" {
+            let address = |name: &str| event[name].as_str().unwrap_or_default().to_owned();
+            let addresses = (address("esl"), address("http"));
             tokio::spawn(async move { while let Ok(Some(_)) = log.next_line().await {} });
-            return Ok(esl);
+            return Ok(addresses);
         }
         last = line;
     }

@@ -143,6 +143,7 @@ async fn start(config: String, fault: Fault) -> Result<Started, String> {
     let service = Service::start(&config).await.unwrap();
     Ok(Started {
         esl: service.esl.to_string(),
+        http: String::new(),
         stop: service.stop().boxed(),
     })
 }

@@ -10,6 +10,7 @@ mod load;
 mod port;
 mod receiver;
 mod run;
+mod serve;
 mod standing;
 mod switch;
 mod switch_replay;

@@ -328,6 +328,7 @@ fn service(fault: Fault) -> impl Fn(String) -> BoxFuture<'static, Result<Started
             });
             Ok(Started {
                 esl,
+                http: String::new(),
                 stop: async move { accepting.abort() }.boxed(),
             })
         }

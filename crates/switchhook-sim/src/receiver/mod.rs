@@ -25,8 +25,8 @@ pub(crate) use self::hanging::{Hang, Hanging};
 pub(crate) use self::request::read_request;
 pub use self::silent::Silent;
 
-/// Number of requests kept. The receiver keeps the oldest and does not record later ones.
-const KEPT: usize = 100_000;
+/// Number of requests kept by default. The receiver keeps the oldest and does not record later ones.
+pub(crate) const KEPT: usize = 100_000;
 /// Number of requests queued for a watching reader. When the queue is full, their connections
 /// wait.
 const WATCHED: usize = 64;
@@ -67,21 +67,32 @@ impl Request {
 
 /// The requests, with a signal at each change. With a watching reader, the reader gets each
 /// request once and the ledger keeps none.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Ledger {
     requests: Mutex<Vec<Request>>,
+    /// Number of requests kept.
+    capacity: usize,
     changed: watch::Sender<()>,
     watched: Option<mpsc::Sender<Request>>,
 }
 
 impl Ledger {
+    fn new(capacity: usize, watched: Option<mpsc::Sender<Request>>) -> Self {
+        Self {
+            requests: Mutex::default(),
+            capacity,
+            changed: watch::Sender::default(),
+            watched,
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Vec<Request>> {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn add(&self, request: &Request) -> Option<usize> {
         let mut requests = self.lock();
-        if self.watched.is_some() || requests.len() >= KEPT {
+        if self.watched.is_some() || requests.len() >= self.capacity {
             return None;
         }
         requests.push(request.clone());
@@ -133,8 +144,13 @@ impl Receiver {
     /// # Errors
     /// Returns an error if no port can be bound.
     pub async fn start() -> io::Result<Self> {
+        Self::keeping(KEPT).await
+    }
+
+    /// Starts a receiver on a free loopback port that keeps at most so many requests.
+    pub(crate) async fn keeping(capacity: usize) -> io::Result<Self> {
         let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
-        Self::on(loopback, Ledger::default()).await
+        Self::on(loopback, Ledger::new(capacity, None)).await
     }
 
     /// Starts a receiver at `address` that keeps no requests. Each request can be read once, after
@@ -144,10 +160,7 @@ impl Receiver {
     /// Returns an error if the address cannot be bound.
     pub async fn watched(address: SocketAddr) -> io::Result<(Self, mpsc::Receiver<Request>)> {
         let (sender, requests) = mpsc::channel(WATCHED);
-        let ledger = Ledger {
-            watched: Some(sender),
-            ..Ledger::default()
-        };
+        let ledger = Ledger::new(0, Some(sender));
         Ok((Self::on(address, ledger).await?, requests))
     }
 

@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::options::LabOptions;
 use super::receiver::Request;
 use super::switch::{Call, Left};
 
@@ -196,6 +197,16 @@ pub(super) fn all() -> Vec<Scenario> {
     all.extend(early::all(&all));
     all.extend(parked::all(&all));
     all
+}
+
+/// Returns the scenarios of [`all`] that these options choose.
+pub(super) fn chosen(options: &LabOptions) -> Vec<Scenario> {
+    let mut chosen = all();
+    // Parked calls need a service that follows the switch.
+    chosen.retain(|scenario| {
+        options.chooses(scenario.name) && (options.follow || scenario.call.parked.is_none())
+    });
+    chosen
 }
 
 /// Name of the service that takes the lab's parked calls.
