@@ -81,6 +81,16 @@ const EXTENSIONS: &str = r#"
 </extension>
 "#;
 
+/// A line 0 on which the caller stays.
+const LINES: &str = r#"
+<extension name="stays">
+  <condition field="destination_number" expression="^stays-line-0$">
+    <action application="answer"/>
+    <action application="endless_playback" data="silence_stream://-1"/>
+  </condition>
+</extension>
+"#;
+
 /// Configurations of the modules that the shipped one does not load.
 const MODULES: &str = r#"<include>
 <configuration name="fifo.conf"><settings/><fifos/></configuration>
@@ -110,22 +120,28 @@ const MODULES: &str = r#"<include>
 </include>
 "#;
 
-/// Adds the extensions to the switch's context `phones`.
+/// Adds the extensions to the switch's contexts `phones` and `flows`.
 pub async fn add(switch: &Switch, control: &Control) {
-    let path = switch.folder.join("conf/dialplan/phones.xml");
+    let before_all = "<!-- 0: a rising scale, it works. -->";
+    insert(switch, "phones", before_all, EXTENSIONS);
+    insert(switch, "flows", "<context name=\"flows\">", LINES);
+    control.api("reloadxml").await;
+}
+
+/// Adds extensions to a dialplan, next to this text. A test before may have done so.
+fn insert(switch: &Switch, context: &str, beside: &str, extensions: &str) {
+    let path = switch.folder.join(format!("conf/dialplan/{context}.xml"));
     let text = fs::read_to_string(&path).expect("the dialplan");
-    if text.contains("any number through the hook") {
+    if text.contains(extensions) {
         return;
     }
-    let context = "<context name=\"phones\">";
-    let first = "<!-- 0: a rising scale, it works. -->";
-    assert!(text.contains(context) && text.contains(first), "{text}");
-    fs::write(
-        path,
-        text.replacen(first, &format!("{EXTENSIONS}\n{first}"), 1),
-    )
-    .expect("a file");
-    control.api("reloadxml").await;
+    assert!(text.contains(beside), "{text}");
+    let both = if beside.starts_with("<context") {
+        format!("{beside}\n{extensions}")
+    } else {
+        format!("{extensions}\n{beside}")
+    };
+    fs::write(path, text.replacen(beside, &both, 1)).expect("a file");
 }
 
 /// Loads modules, such as `mod_fifo`.

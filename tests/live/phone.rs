@@ -163,6 +163,18 @@ impl Phone {
         (answer, dialog)
     }
 
+    /// Joins the far end of `call` with the far end of `other`, which this phone dialled (REFER).
+    pub async fn join(&self, call: &Dialog, other: &Dialog, number: &str) {
+        let (account, port, replaces) = (self.account, self.port, other.replaces());
+        let headers = format!(
+            "Contact: <sip:{account}@127.0.0.1:{port}>\r\nReferred-By: <sip:{account}@127.0.0.1>\r\n\
+             Refer-To: <sip:{number}@127.0.0.1?{replaces}>\r\n"
+        );
+        let refer = call.request_with("REFER", 2, port, &headers);
+        self.send(&refer).await;
+        self.await_message("SIP/2.0 202").await;
+    }
+
     /// Hangs up.
     pub async fn hang_up(&self, dialog: &Dialog) {
         self.send(&dialog.request("BYE", 2, self.port)).await;

@@ -34,6 +34,10 @@ response.map = { customer_name = "$.customer.name", queue = { path = "$.queue", 
 url = "http://RECEIVER/hold/slow"
 timeout = "50s"
 
+[webhooks.each]
+url = "http://RECEIVER/hold/{{ call.uuid }}"
+timeout = "50s"
+
 [webhooks.no_music]
 url = "http://RECEIVER/hold/no_music"
 hold_music = "/no/such/music.wav"

@@ -79,8 +79,23 @@ impl Dialog {
         }
     }
 
+    /// Returns the parameter of a Refer-To header that joins this call (RFC 3891), seen from the caller.
+    pub fn replaces(&self) -> String {
+        let [to, from] = [&self.to, &self.from].map(|header| {
+            let tag = header.split_once(";tag=").map_or("", |(_, tag)| tag);
+            tag.split(';').next().unwrap_or_default()
+        });
+        let call_id = &self.call_id;
+        format!("Replaces={call_id}%3Bto-tag%3D{to}%3Bfrom-tag%3D{from}")
+    }
+
     /// Returns a request without a body, sent from `port`.
     pub fn request(&self, method: &str, number: u32, port: u16) -> String {
+        self.request_with(method, number, port, "")
+    }
+
+    /// Returns the request with further header lines.
+    pub fn request_with(&self, method: &str, number: u32, port: u16, headers: &str) -> String {
         let Self {
             uri,
             from,
@@ -90,7 +105,7 @@ impl Dialog {
         format!(
             "{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:{port};branch=z9hG4bK{port}{method}\r\n\
              From: {from}\r\nTo: {to}\r\nCall-ID: {call_id}\r\nCSeq: {number} {method}\r\n\
-             Max-Forwards: 70\r\nContent-Length: 0\r\n\r\n"
+             Max-Forwards: 70\r\n{headers}Content-Length: 0\r\n\r\n"
         )
     }
 }

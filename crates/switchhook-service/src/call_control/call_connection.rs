@@ -39,6 +39,12 @@ pub(crate) trait CallConnection: Send {
     /// The call or the connection is gone.
     fn ask(&mut self, command: Command) -> impl Future<Output = Result<Reply, Error>> + Send;
 
+    /// Returns how the call left its park, if the switch has said so and nobody was told yet.
+    /// Always `None` on a socket.
+    fn take_exit(&mut self) -> Option<SwitchMessage> {
+        None
+    }
+
     /// Waits for the next message. Cancel safe.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::routed::routed;
 use super::{ExpectedAudio, FAILED, Is, PARK_SERVICE, Requests, Scenario, variable};
-use crate::switch::{Left, Parked};
+use crate::switch::{Caller, Fetch, Left, Parked};
 
 /// Names of parked scenarios, each with its socket scenario.
 const SAME: [(&str, &str); 26] = [
@@ -51,7 +51,13 @@ pub(super) fn all(sockets: &[Scenario]) -> Vec<Scenario> {
         Some(parked(name, socket))
     });
     let routed = parked("parked_routed", &routed("parked_routed", "912249000003"));
-    same.chain([untaken(), unknown_service(), routed]).collect()
+    same.chain([
+        untaken(),
+        unknown_service(),
+        parked_at_the_release(),
+        routed,
+    ])
+    .collect()
 }
 
 /// Returns the parked variant of a socket scenario.
@@ -68,6 +74,21 @@ pub(super) fn parked(name: &'static str, socket: &Scenario) -> Scenario {
     if scenario.unknown {
         scenario = scenario.expecting("error_detail", Is::Sentence("parked_unknown_webhook"));
     }
+    scenario
+}
+
+/// Returns a call that an operator parks elsewhere as the service is about to release it. The hook's
+/// schedule comes due afterwards.
+fn parked_at_the_release() -> Scenario {
+    let released = Scenario::success("parked_at_the_release", "/slow/700");
+    let mut scenario = parked("parked_at_the_release", &released)
+        .heard(ExpectedAudio::Music("local_stream://moh", 0.2));
+    scenario.call.behaviour = Caller::IsFetched(Duration::ZERO, Fetch::ParkedAtTheRelease);
+    scenario.call.hand_over.way_out = Some(Duration::from_secs(2));
+    scenario.call.talks = Duration::from_secs(3);
+    scenario.left = Left::Fetched;
+    scenario.line = None;
+    scenario.variables = vec![];
     scenario
 }
 

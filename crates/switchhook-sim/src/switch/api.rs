@@ -1,7 +1,7 @@
 //! Answers API commands as mod_commands.c does.
 
 use super::Switch;
-use super::channel::{Cause, Channel, TOTAL_LOOPS};
+use super::channel::{Cause, Channel, TOTAL_LOOPS, TRANSFER_SOURCE};
 use super::event::Format;
 use super::text::{split_at, split_words};
 
@@ -81,6 +81,7 @@ impl Switch {
             return "-USAGE: <uuid> <var>\n".into();
         };
         self.with(uuid, |channel| {
+            channel.asked |= name == TRANSFER_SOURCE;
             channel.variable(name).unwrap_or("_undef_").to_owned()
         })
     }

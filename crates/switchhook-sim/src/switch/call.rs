@@ -80,6 +80,7 @@ impl Play {
         switch.fire(&mut channel, CREATE, &[]);
         channel.begin();
         channel.mode = call.mode;
+        channel.parked_when_asked = call.behaviour.is_parked_when_asked();
         call.enter(&switch, &mut channel);
         if call.answered {
             channel.set("current_application", "answer");

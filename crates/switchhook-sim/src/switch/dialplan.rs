@@ -20,6 +20,12 @@ pub enum Caller {
     Vanishes(Duration, Vanish),
 }
 
+impl Caller {
+    pub(super) fn is_parked_when_asked(&self) -> bool {
+        matches!(self, Self::IsFetched(_, Fetch::ParkedAtTheRelease))
+    }
+}
+
 /// How a caller is fetched from hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fetch {
@@ -30,6 +36,9 @@ pub enum Fetch {
     TransferredBeforeMusic,
     /// An operator parks the caller elsewhere (`uuid_park`).
     Parked,
+    /// The same, as the service asks before the release whether it still has the caller. Only the
+    /// event tells of this way (measured on a real switch).
+    ParkedAtTheRelease,
 }
 
 /// How a switch vanishes.

@@ -7,16 +7,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::broadcast::Receiver;
 use tokio::time::{sleep, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::Switch;
+use super::channel::TRANSFER_SOURCE;
 use super::event::Event;
 use super::listener::{Flow, Listener, goodbye};
-use super::wire::Wire;
+use super::wire::{Command, Wire};
 
 /// The time in which a client must authenticate (mod_event_socket.c).
 const AUTHENTICATE: Duration = Duration::from_secs(25);
+
+/// How long an operator takes to park a caller, and the switch to answer after that.
+const MOMENT: Duration = Duration::from_millis(20);
 
 /// A listening port 8021. Dropping it closes the port and its connections.
 #[derive(Debug)]
@@ -89,7 +94,7 @@ async fn serve(switch: &Switch, wire: &mut Wire, mut listener: Listener) -> io::
     let mut bus = switch.bus.subscribe();
     while !listener.is_authenticated() {
         let filled = timeout(AUTHENTICATE, wire.fill()).await?;
-        if !filled? || obey(switch, wire, &mut listener).await? == Flow::Close {
+        if !filled? || obey(switch, wire, &mut listener, &mut bus).await? == Flow::Close {
             return Ok(());
         }
     }
@@ -101,7 +106,7 @@ async fn serve(switch: &Switch, wire: &mut Wire, mut listener: Listener) -> io::
         }
         tokio::select! {
             filled = wire.fill() => {
-                if !filled? || obey(switch, wire, &mut listener).await? == Flow::Close {
+                if !filled? || obey(switch, wire, &mut listener, &mut bus).await? == Flow::Close {
                     return Ok(());
                 }
             }
@@ -114,7 +119,12 @@ async fn serve(switch: &Switch, wire: &mut Wire, mut listener: Listener) -> io::
     }
 }
 
-async fn obey(switch: &Switch, wire: &mut Wire, listener: &mut Listener) -> io::Result<Flow> {
+async fn obey(
+    switch: &Switch,
+    wire: &mut Wire,
+    listener: &mut Listener,
+    bus: &mut Receiver<Arc<Event>>,
+) -> io::Result<Flow> {
     let mut out = Vec::new();
     let mut flow = Flow::Go;
     while flow == Flow::Go {
@@ -125,6 +135,13 @@ async fn obey(switch: &Switch, wire: &mut Wire, listener: &mut Listener) -> io::
             break;
         };
         flow = listener.handle(switch, &command, &mut out);
+        if parks_when_asked(switch, &command) {
+            sleep(MOMENT).await;
+            while let Ok(event) = bus.try_recv() {
+                deliver(wire, listener, &event).await?;
+            }
+            sleep(MOMENT).await;
+        }
         for job in std::mem::take(&mut listener.jobs) {
             listener.deliver(&job, &mut out);
         }
@@ -132,6 +149,15 @@ async fn obey(switch: &Switch, wire: &mut Wire, listener: &mut Listener) -> io::
     wire.send(&out).await?;
     wire.flush().await?;
     Ok(flow)
+}
+
+/// Returns whether an operator parks the caller of whom the command asks. The reply comes a moment
+/// after the event.
+fn parks_when_asked(switch: &Switch, command: &Command) -> bool {
+    let asked = command.after("api uuid_getvar ");
+    let uuid = asked.and_then(|asked| asked.strip_suffix(TRANSFER_SOURCE));
+    let leg = uuid.and_then(|uuid| switch.leg(uuid.trim_end()));
+    leg.is_some_and(|leg| leg.lock().parked_when_asked)
 }
 
 async fn deliver(wire: &mut Wire, listener: &Listener, event: &Event) -> io::Result<()> {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 use tracing::warn;
 
-use crate::call_control::call_connection::CallConnection;
+use crate::call_control::call_connection::{CallConnection, SwitchMessage};
 use crate::call_control::call_report::Ending;
 use crate::call_control::channel::RESUMES;
 use crate::call_control::unpark::{TRANSFER_SOURCE, Unpark};
@@ -60,7 +60,8 @@ impl<C: CallConnection> CallTask<'_, C> {
         }
     }
 
-    /// Asks the switch whether the call was moved, and by whom. The event may be 20 ms late.
+    /// Asks the switch whether the call was moved, and by whom. The event may be 20 ms late; but of
+    /// an operator's `uuid_park` only the event tells.
     ///
     /// # Errors
     /// The call is gone, or the switch says nothing.
@@ -68,6 +69,18 @@ impl<C: CallConnection> CallTask<'_, C> {
         let command = Command::get_variable(&self.channel.uuid, TRANSFER_SOURCE);
         let reply = self.ask_in_time(command).await?;
         let source = reply.variable().map_err(|_| Unanswered::NoChannel)?;
+        match self.connection.take_exit() {
+            Some(SwitchMessage::Unparked(unpark)) => return Ok(Some(*unpark)),
+            Some(SwitchMessage::CallEnded) => return Err(Unanswered::NoChannel),
+            Some(
+                SwitchMessage::CommandRefused(_)
+                | SwitchMessage::Parked
+                | SwitchMessage::AllAnswered
+                | SwitchMessage::TransferSource(_)
+                | SwitchMessage::Ignored,
+            )
+            | None => {}
+        }
         if self.channel.is_still_held(source.as_deref()) {
             return Ok(None);
         }

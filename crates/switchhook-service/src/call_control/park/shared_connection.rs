@@ -1,7 +1,8 @@
 //! One parked call's share of the connection that all parked calls of a switch use.
 
-use std::future::pending;
+use std::future::{pending, ready};
 
+use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 
@@ -89,7 +90,23 @@ impl SharedConnection {
         if self.in_flight.is_none() && !self.pending.is_empty() {
             let (client, commands) = (self.client.clone(), std::mem::take(&mut self.pending));
             recording_session::record_commands(self.recording.as_ref(), &commands);
-            self.in_flight = Some(Box::pin(async move { client.send_batch(commands).await }));
+            let mut batch = async move { client.send_batch(commands).await }.boxed();
+            // Polled at once, the commands go out even if the call's exit is reported next.
+            self.in_flight = Some(match (&mut batch).now_or_never() {
+                Some(replies) => ready(replies).boxed(),
+                None => batch,
+            });
+        }
+    }
+
+    /// Returns the message of an exit, which ends the connection if nobody sent one.
+    fn report_exit(&mut self, exit: Option<ParkExit>) -> Result<SwitchMessage, Error> {
+        self.exit = None;
+        self.record_exit(exit.as_ref());
+        match exit {
+            Some(ParkExit::HungUp) => Ok(SwitchMessage::CallEnded),
+            Some(ParkExit::MovedOn(unpark)) => Ok(SwitchMessage::Unparked(Box::new(unpark))),
+            None => Err(connection_ended()),
         }
     }
 
@@ -122,6 +139,11 @@ impl CallConnection for SharedConnection {
         replies.pop().ok_or_else(connection_ended)
     }
 
+    fn take_exit(&mut self) -> Option<SwitchMessage> {
+        let exit = self.exit.as_mut()?.try_recv().ok()?;
+        self.report_exit(Some(exit)).ok()
+    }
+
     async fn next(&mut self) -> Result<SwitchMessage, Error> {
         loop {
             if let Some(refusal) = self.refusals.pop() {
@@ -133,15 +155,7 @@ impl CallConnection for SharedConnection {
             self.send_pending();
             tokio::select! {
                 biased;
-                exit = exited(&mut self.exit) => {
-                    self.exit = None;
-                    self.record_exit(exit.as_ref().ok());
-                    return match exit {
-                        Ok(ParkExit::HungUp) => Ok(SwitchMessage::CallEnded),
-                        Ok(ParkExit::MovedOn(unpark)) => Ok(SwitchMessage::Unparked(Box::new(unpark))),
-                        Err(_) => Err(connection_ended()),
-                    };
-                }
+                exit = exited(&mut self.exit) => return self.report_exit(exit.ok()),
                 replies = batch_replies(&mut self.in_flight) => {
                     self.in_flight = None;
                     self.handle_replies(&replies?);

@@ -84,6 +84,20 @@ impl Connected {
     }
 }
 
+/// Returns an event about the channel `7`, which the hook parked for the webhook `lookup`.
+fn event(name: &str, more: &str) -> String {
+    let body = format!(
+        r#"{{"Event-Name":"{name}","Unique-ID":"7","variable_flow.service":"one","variable_flow.webhook":"lookup","variable_flow.lines":"lookup","variable_flow.lines_context":"flows","variable_flow.way_out":"11","variable_current_application":"park"{more}}}"#
+    );
+    let length = body.len();
+    format!("Content-Length: {length}\nContent-Type: text/event-json\n\n{body}")
+}
+
+fn api(text: &str) -> String {
+    let length = text.len();
+    format!("Content-Type: api/response\nContent-Length: {length}\n\n{text}")
+}
+
 fn listener() -> ParkListener {
     let text = "[listen]\nesl = \"127.0.0.1:0\"\nhttp = \"127.0.0.1:0\"\n";
     let config = Config::parse(text, "test.toml").unwrap();
@@ -127,4 +141,26 @@ async fn a_switch_that_is_only_quiet_is_kept() {
     assert!(connected.health.borrow().ok);
     connected.stop.cancel();
     connected.ended.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_an_operator_parks_in_the_moment_of_its_release_is_let_go() {
+    let mut connected = Connected::start().await;
+    // The configuration has no such webhook: the call is released at once.
+    connected.send(&event("CHANNEL_PARK", "")).await;
+    assert_eq!(
+        connected.command().await,
+        "api uuid_getvar 7 transfer_source\n\n"
+    );
+    let elsewhere = r#","Channel-State-Number":"6","Answer-State":"answered""#;
+    connected.send(&event("CHANNEL_UNPARK", elsewhere)).await;
+    sleep(Duration::from_millis(20)).await;
+    connected.send(&api("_undef_")).await;
+    assert_eq!(connected.command().await, "api sched_del 11\n\n");
+    connected.send(&api("Deleted: 1\n")).await;
+    // Nothing moves the call; the hook's outcome is looked for later.
+    assert_eq!(
+        connected.command().await,
+        "api uuid_getvar 7 flow.way_out\n\n"
+    );
 }

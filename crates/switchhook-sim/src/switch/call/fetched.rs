@@ -22,6 +22,10 @@ impl Play {
                 let music_is_queued = self.left.is_none() && self.leg.lock().music_is_queued();
                 music_is_queued.then_some(self.entered)
             }
+            Caller::IsFetched(_, Fetch::ParkedAtTheRelease) => {
+                let asked = self.left.is_none() && self.leg.lock().asked;
+                asked.then_some(self.entered)
+            }
             Caller::IsFetched(after, _) if self.left.is_none() => Some(self.entered + after),
             Caller::IsFetched(..) | Caller::HangsUp(..) | Caller::Waits | Caller::Vanishes(..) => {
                 None
@@ -36,7 +40,7 @@ impl Play {
         let mut channel = self.leg.lock();
         let mut queued = VecDeque::new();
         match how {
-            Fetch::Parked => channel.state = State::Park,
+            Fetch::Parked | Fetch::ParkedAtTheRelease => channel.state = State::Park,
             Fetch::Transferred | Fetch::TransferredBeforeMusic => {
                 channel.transfer("agents", &Uuid::new_v4().to_string());
             }
@@ -51,7 +55,7 @@ impl Play {
         channel.running = channel.state;
         channel.queue.extend(queued);
         drop(channel);
-        if how == Fetch::Parked {
+        if matches!(how, Fetch::Parked | Fetch::ParkedAtTheRelease) {
             self.switch.fire(&mut self.leg.lock(), PARK, &[]);
         }
         self.leave(Left::Fetched);

@@ -28,6 +28,8 @@ pub(super) const QUEUE: usize = 256;
 
 /// The variable that has the number of loops of what `sendmsg` plays, while it plays.
 pub(super) const TOTAL_LOOPS: &str = "total_loops";
+/// The variable by which a service finds out whether the call was moved.
+pub(super) const TRANSFER_SOURCE: &str = "transfer_source";
 
 /// What a scheduled task does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,6 +111,10 @@ pub(super) struct Channel {
     pub mode: SocketMode,
     /// Whether somebody other than the service has the call.
     pub taken: bool,
+    /// Whether an operator parks the caller when the service asks who has the call.
+    pub parked_when_asked: bool,
+    /// Whether the service has asked.
+    pub asked: bool,
     /// Whether anything listens, so that events are worth building.
     pub(crate) heeded: bool,
     pub(crate) fired: Vec<Event>,
@@ -161,6 +167,8 @@ impl Channel {
             moved: None,
             mode: SocketMode::default(),
             taken: false,
+            parked_when_asked: false,
+            asked: false,
             heeded: false,
             fired: Vec::new(),
             ear,
