@@ -32,7 +32,15 @@ pub struct CdrEndpoint {
 
 /// Serves until `state.stop` is cancelled.
 pub async fn serve(listener: TcpListener, state: AdminState, cdr: CdrEndpoint, limits: HttpLimits) {
-    let (stop, guard) = (state.stop.clone(), Arc::clone(&state.guard));
+    let stop = state.stop.clone();
+    let at_limit = || counter!(metric_names::LIMITS, "limit" => "http_connections").increment(1);
+    listener::serve(listener, routes(state, cdr), limits, at_limit, stop).await;
+}
+
+/// Returns the routes, with the checks before them. A request without a
+/// [`Peer`](crate::listener::Peer) counts as one of the address `0.0.0.0`.
+pub fn routes(state: AdminState, cdr: CdrEndpoint) -> Router {
+    let guard = Arc::clone(&state.guard);
     let attempts = Arc::new(AttemptLimiter::default());
     let check = TokenCheck {
         guard: Arc::clone(&guard),
@@ -42,7 +50,7 @@ pub async fn serve(listener: TcpListener, state: AdminState, cdr: CdrEndpoint, l
         .records
         .map(|records| cdr_receiver::router(records, cdr.bytes, attempts));
     // CDR posts have a password of their own, so the token's layer does not cover them.
-    let app = Router::new()
+    Router::new()
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics_page::respond))
@@ -52,9 +60,7 @@ pub async fn serve(listener: TcpListener, state: AdminState, cdr: CdrEndpoint, l
         .with_state(state)
         .layer(from_fn_with_state(check, guard::require_token))
         .merge(posts.unwrap_or_default())
-        .layer(from_fn_with_state(guard, guard::require_own_host));
-    let at_limit = || counter!(metric_names::LIMITS, "limit" => "http_connections").increment(1);
-    listener::serve(listener, app, limits, at_limit, stop).await;
+        .layer(from_fn_with_state(guard, guard::require_own_host))
 }
 
 fn pages() -> Router<AdminState> {

@@ -45,12 +45,10 @@ impl Search {
             .variable
             .as_ref()
             .map(|(name, value)| if value.is_empty() { name } else { value });
-        let Some(value) = value else {
-            return (self.text.clone(), self.digits.clone());
-        };
-        // The store keeps a call's history as JSON.
-        let quoted = serde_json::Value::from(value.as_str()).to_string();
-        (quoted.trim_matches('"').to_owned(), None)
+        match value {
+            Some(value) => (in_json(value), None),
+            None => (in_json(&self.text), self.digits.clone()),
+        }
     }
 
     /// Whether the search matches a call.
@@ -114,6 +112,13 @@ impl Search {
                 .as_ref()
                 .is_some_and(|digits| without_separators(text).contains(digits))
     }
+}
+
+/// Returns a text as it is in a JSON string: the store keeps a call's history as JSON.
+fn in_json(text: &str) -> String {
+    let quoted = serde_json::Value::from(text).to_string();
+    let inner = quoted.strip_prefix('"').unwrap_or(&quoted);
+    inner.strip_suffix('"').unwrap_or(inner).to_owned()
 }
 
 fn is_separator(c: char) -> bool {
@@ -213,6 +218,8 @@ mod tests {
             assert!(!fits(typed), "{typed}");
         }
         assert_eq!(Search::parse("  "), None);
-        assert_eq!(Search::parse("a=b\"c").unwrap().store_text().0, "b\\\"c");
+        for (typed, stored) in [("a=b\"c", "b\\\"c"), ("a\"B\\", "a\\\"b\\\\")] {
+            assert_eq!(Search::parse(typed).unwrap().store_text().0, stored);
+        }
     }
 }

@@ -11,7 +11,7 @@
 //! | [`peer`], [`switch`], [`port8021`] | a scripted FreeSWITCH on the outbound socket and on port 8021 |
 //! | [`simulator`] | the simulated switch of the lab |
 //! | [`receiver`], [`inbox`], [`collector`], [`s3`] | the endpoints to which the service sends |
-//! | [`http`] | HTTP requests to the service |
+//! | [`http`], [`routes`] | HTTP requests to the service, and to its routes without a port |
 //! | [`place`], [`running`], [`settings`], [`log`] | a service in this process, its configuration, its log |
 //! | [`postgres`], [`lossy`] | a database server that a test may stop, and a lossy connection to it |
 //! | [`ports`] | ports that no other program takes |
@@ -53,6 +53,7 @@ pub mod ports;
 pub mod postgres;
 pub mod prerequisites;
 pub mod receiver;
+pub mod routes;
 pub mod running;
 pub mod s3;
 pub mod settings;
