@@ -1,5 +1,6 @@
 //! Compiles a webhook's options: every template and path, with all errors reported at once.
 
+mod body_probe;
 mod compiler;
 
 use std::collections::BTreeSet;
@@ -13,7 +14,7 @@ use rustls::ClientConfig;
 use url::Url;
 
 use super::compile_error::CompileError;
-use super::context::Scope;
+use super::context::{ProbeValue, Scope};
 use super::options::{ConnectionOptions, RetryOptions, Tls, WebhookOptions};
 use super::response::ResponseParser;
 use super::template::{TemplateId, Templates};
@@ -214,7 +215,7 @@ fn sample(
     url: &TemplateId,
     branches: &Arc<BTreeSet<String>>,
 ) -> Option<Result<Url, address::UrlError>> {
-    let scope = Scope::probe(Arc::clone(branches));
+    let scope = Scope::probe(ProbeValue::Text("1"), Arc::clone(branches));
     let rendered = templates.render(url, &scope.root()).ok()?;
     Some(address::finish(&rendered))
 }

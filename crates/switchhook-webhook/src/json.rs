@@ -146,6 +146,20 @@ pub(super) enum JsonBodyError {
 /// Only outside of quotes could a value change the document's structure (`[{{ x }}]` with `1,2`).
 /// So only a scalar is allowed there, and an empty value becomes `null`.
 pub(super) fn finish(rendered: &str) -> Result<String, JsonBodyError> {
+    let body = unmark(rendered)?;
+    match parse(&body) {
+        Ok(()) => Ok(body),
+        Err(error) => Err(JsonBodyError::Invalid(error.to_string())),
+    }
+}
+
+/// Checks that `text` is JSON.
+pub(super) fn parse(text: &str) -> Result<(), serde_json::Error> {
+    serde_json::from_str::<serde::de::IgnoredAny>(text).map(drop)
+}
+
+/// Removes the marks from a rendered body; refuses a value that could change its structure.
+pub(super) fn unmark(rendered: &str) -> Result<String, JsonBodyError> {
     let mut scan = Scan::default();
     let mut rest = rendered;
     while let Some(at) = rest.find(OPEN) {
@@ -156,10 +170,7 @@ pub(super) fn finish(rendered: &str) -> Result<String, JsonBodyError> {
         rest = value.get(end + CLOSE.len_utf8()..).unwrap_or("");
     }
     scan.literal(rest);
-    match serde_json::from_str::<serde::de::IgnoredAny>(&scan.out) {
-        Ok(_) => Ok(scan.out),
-        Err(error) => Err(JsonBodyError::Invalid(error.to_string())),
-    }
+    Ok(scan.out)
 }
 
 /// Tracks whether the next character is inside a JSON string.

@@ -8,6 +8,7 @@ use sqlx::migrate::MigrateError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 
 use super::error::classify;
+use super::place;
 use crate::migrations::SQLITE as MIGRATOR;
 use crate::{Role, StoreError, StoreOptions};
 
@@ -112,7 +113,7 @@ impl Location {
         if create {
             create_private(&self.path);
         }
-        let failed = |error: sqlx::Error| classify(&self.path, &error);
+        let failed = |error| place::refine(&self.path, classify(&self.path, &error));
         let write = self.write_options(options).create_if_missing(create);
         let mut connection = write.connect().await.map_err(failed)?;
         match options.role {

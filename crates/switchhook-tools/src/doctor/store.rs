@@ -6,6 +6,7 @@ use super::finding::{Finding, Findings};
 use super::postgres;
 use switchhook_core::clock::now_ms;
 use switchhook_core::shell;
+use switchhook_service::service::grants;
 use switchhook_store::{Store, StoreError, StoreOptions};
 
 const MIB: u64 = 1024 * 1024;
@@ -20,17 +21,6 @@ pub(super) async fn examine(options: &StoreOptions) -> Vec<Finding> {
         Ok(store) => {
             judge_open(&store, &mut findings).await;
             store.close().await;
-        }
-        Err(StoreError::NotThere { path }) if !folder_exists(&path) => {
-            let what = format!(
-                "{} cannot be created: its folder does not exist",
-                path.display()
-            );
-            findings.fault(
-                "opens",
-                what,
-                "create the folder, for the service's user alone",
-            );
         }
         Err(StoreError::NotThere { path }) => {
             let what = format!("{} does not exist yet", path.display());
@@ -87,13 +77,6 @@ async fn judge_open(store: &Store, findings: &mut Findings) {
     }
 }
 
-fn folder_exists(file: &Path) -> bool {
-    let folder = file
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    folder.is_none_or(Path::is_dir)
-}
-
 /// Tries to write into the store's folder: a log lies there beside the database. The file has no
 /// name, and is gone at once.
 fn judge_folder(folder: &Path, findings: &mut Findings) {
@@ -130,7 +113,7 @@ fn judge_permissions(file: &Path, findings: &mut Findings) {
     let open: Vec<String> = ["", "-wal", "-shm"]
         .into_iter()
         .map(of)
-        .filter(|file| is_open_to_others(file))
+        .filter(|file| grants(file, 0o077))
         .map(|file| file.display().to_string())
         .collect();
     if open.is_empty() {
@@ -139,18 +122,6 @@ fn judge_permissions(file: &Path, findings: &mut Findings) {
     let files = shell::command(open.iter().map(String::as_str));
     let what = format!("other users of this machine can read documents in {files}");
     findings.warn("permissions", what, &format!("chmod 600 {files}"));
-}
-
-#[cfg(unix)]
-fn is_open_to_others(file: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt as _;
-    let mode = std::fs::metadata(file).map(|found| found.permissions().mode());
-    mode.is_ok_and(|mode| mode & 0o077 != 0)
-}
-
-#[cfg(not(unix))]
-fn is_open_to_others(_: &Path) -> bool {
-    false
 }
 
 #[cfg(unix)]
@@ -239,7 +210,8 @@ mod tests {
             // Nobody can write there, not even root.
             ("/proc/x.db".to_owned(), "folder", "give the folder to"),
             (inside("none/x.db"), "opens", "create the folder"),
-            (inside("file/x.db"), "opens", "create the folder"),
+            (inside("file/x.db"), "opens", "correct the path"),
+            (inside(""), "opens", "name a file in it"),
         ] {
             let url = format!("sqlite:{file}");
             let found = examine(&StoreOptions::new(&url, Role::Command)).await;
