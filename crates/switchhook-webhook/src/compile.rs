@@ -13,6 +13,7 @@ use http::header::{self, HeaderMap, HeaderValue};
 use rustls::ClientConfig;
 use url::Url;
 
+use super::comparisons::Comparisons;
 use super::compile_error::CompileError;
 use super::context::{ProbeValue, Scope};
 use super::options::{ConnectionOptions, RetryOptions, Tls, WebhookOptions};
@@ -51,8 +52,8 @@ pub struct Webhook {
     pub(super) branches: Arc<BTreeSet<String>>,
     /// Names that exist only after the call, each with the setting that reads it.
     pub(super) after_only: Vec<(String, String)>,
-    /// Flow variables that templates compare with numbers.
-    pub(super) compared: Vec<String>,
+    /// What the templates compare with each other.
+    pub(super) comparisons: Comparisons,
 }
 
 impl fmt::Debug for Webhook {

@@ -184,10 +184,13 @@ impl Scope {
         keys.is_some_and(|keys| keys.split(',').any(|key| key.trim() == name))
     }
 
-    /// Returns whether a flow variable is there and no number.
-    pub(super) fn is_text(&self, name: &str) -> bool {
-        let value = self.flow_value(name);
-        value.is_some_and(|value| value.as_str().is_some_and(|text| !text.is_empty()))
+    /// Returns whether a flow variable is a text; `None` if it is empty or missing.
+    pub(super) fn is_text(&self, name: &str) -> Option<bool> {
+        let value = self.flow_value(name)?;
+        match value.as_str() {
+            Some("") => None,
+            text => Some(text.is_some()),
+        }
     }
 
     /// Returns the names of all headers, sorted; requests them if they are not fetched yet.

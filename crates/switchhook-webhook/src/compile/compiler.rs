@@ -80,7 +80,6 @@ impl Compiler {
         let answer = ResponseParser::compile(&options.response, &mut self.errors);
         let names = std::mem::take(&mut self.names);
         let branches = Arc::new(names.branches);
-        let compared = names.compared.into_iter().collect();
         let keyed = fallback_urls.iter().map(|url| (FALLBACK_URLS, url));
         for (key, url) in url.iter().map(|url| ("url", url)).chain(keyed) {
             if let UrlPlan::Template(url) = url {
@@ -106,7 +105,7 @@ impl Compiler {
             answer,
             reads: names.headers.into_iter().collect(),
             branches,
-            compared,
+            comparisons: names.comparisons,
             after_only: names.after_only,
         })
     }
@@ -202,14 +201,14 @@ impl Compiler {
     ) -> Option<TemplateId> {
         match templates.add(place, key, source) {
             Ok(handle) => {
-                let (names, source) = templates.reads(&handle);
-                for unknown in self.names.add(&names, &source) {
+                let names = templates.reads(&handle);
+                for unknown in self.names.add(&names, source) {
                     self.unknown(key, &unknown);
                 }
                 for name in &names {
                     self.check_name(key, name);
                 }
-                for text in self.names.add_comparisons(&source) {
+                for text in self.names.add_comparisons(source) {
                     self.text_compared(key, &text);
                 }
                 self.probe(templates, key, &handle);
