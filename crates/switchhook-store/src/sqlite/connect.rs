@@ -105,10 +105,15 @@ impl Location {
         options: &StoreOptions,
     ) -> Result<SqliteConnection, StoreError> {
         let create = options.role == Role::Serve;
-        if !create && !self.path.exists() {
-            return Err(StoreError::NotThere {
-                path: self.path.clone(),
-            });
+        if !create {
+            match self.path.try_exists() {
+                Ok(true) => {}
+                Ok(false) => {
+                    let path = self.path.clone();
+                    return Err(StoreError::NotThere { path });
+                }
+                Err(error) => return Err(place::unopened(&self.path, &error)),
+            }
         }
         if create {
             create_private(&self.path);

@@ -18,7 +18,13 @@ pub(super) fn check(path: &Path) -> Result<(), StoreError> {
         );
         return Err(place(path, "it is a folder", cure));
     }
-    if folder.is_dir() {
+    let found = std::fs::metadata(folder);
+    let is_hidden = |error: &io::Error| error.kind() == ErrorKind::PermissionDenied;
+    if found
+        .as_ref()
+        .map_or_else(is_hidden, std::fs::Metadata::is_dir)
+    {
+        // Opening names what this user may not do.
         return Ok(());
     }
     let shown = folder.display();
@@ -38,7 +44,7 @@ pub(super) fn unopened(path: &Path, error: &io::Error) -> StoreError {
     let kind = error.kind();
     match kind {
         ErrorKind::PermissionDenied | ErrorKind::NotFound => {
-            let why = format!("this user may not write in {folder} ({kind})");
+            let why = format!("this user may not enter or write {folder} ({kind})");
             let cure = "give the folder and its files to the service's user (chown; under systemd \
                         StateDirectory or ReadWritePaths), or name another one in [store] url";
             place(path, why, cure)

@@ -17,6 +17,7 @@ const CRITICAL_SPACE: u64 = 128 * MIB;
 
 pub(super) async fn examine(options: &StoreOptions) -> Vec<Finding> {
     let mut findings = Findings::about("store");
+    let mut is_place_known = false;
     match Store::open(options.clone()).await {
         Ok(store) => {
             judge_open(&store, &mut findings).await;
@@ -39,6 +40,7 @@ pub(super) async fn examine(options: &StoreOptions) -> Vec<Finding> {
             );
         }
         Err(error) => {
+            is_place_known = matches!(error, StoreError::Place { .. });
             let (what, cure) = split_cure(&error.to_string());
             findings.fault("opens", what, &cure);
         }
@@ -49,7 +51,9 @@ pub(super) async fn examine(options: &StoreOptions) -> Vec<Finding> {
             .parent()
             .filter(|folder| !folder.as_os_str().is_empty());
         let folder = parent.unwrap_or(Path::new("."));
-        judge_folder(folder, &mut findings);
+        if !is_place_known {
+            judge_folder(folder, &mut findings);
+        }
         judge_space(folder, free_bytes(folder), &mut findings);
     }
     findings.list()
@@ -113,7 +117,7 @@ fn judge_permissions(file: &Path, findings: &mut Findings) {
     let open: Vec<String> = ["", "-wal", "-shm"]
         .into_iter()
         .map(of)
-        .filter(|file| grants(file, 0o077))
+        .filter(|file| file.is_file() && grants(file, 0o077))
         .map(|file| file.display().to_string())
         .collect();
     if open.is_empty() {
@@ -213,11 +217,20 @@ mod tests {
             (inside("file/x.db"), "opens", "correct the path"),
             (inside(""), "opens", "name a file in it"),
         ] {
+            let is_place_known = check == "opens";
             let url = format!("sqlite:{file}");
             let found = examine(&StoreOptions::new(&url, Role::Command)).await;
             let mut faults = found.iter().filter(|one| one.level == Level::Fault);
             let fault = faults.find(|fault| fault.check == check).unwrap();
             assert!(fault.cure.as_ref().unwrap().starts_with(cure), "{fault:?}");
+            if is_place_known {
+                // The cause is said once, and no right of a folder is taken.
+                let others = ["folder", "permissions"];
+                assert!(
+                    found.iter().all(|one| !others.contains(&one.check)),
+                    "{found:?}"
+                );
+            }
         }
         let url = format!("sqlite:{}", inside("x.db"));
         let found = examine(&StoreOptions::new(&url, Role::Command)).await;
