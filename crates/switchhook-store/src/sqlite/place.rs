@@ -42,24 +42,24 @@ pub(super) fn unopened(path: &Path, error: &io::Error) -> StoreError {
     let store = path.display().to_string();
     let folder = folder_of(path).display();
     let kind = error.kind();
-    match kind {
-        ErrorKind::PermissionDenied | ErrorKind::NotFound => {
-            let why = format!("this user may not enter or write {folder} ({kind})");
-            let cure = "give the folder and its files to the service's user (chown; under systemd \
-                        StateDirectory or ReadWritePaths), or name another one in [store] url";
-            place(path, why, cure)
-        }
-        ErrorKind::ReadOnlyFilesystem => {
-            let why = format!("{folder} is on a read-only file system");
-            let cure = "mount it for writing (under systemd: StateDirectory or ReadWritePaths), or \
-                        name another place in [store] url";
-            place(path, why, cure)
-        }
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => StoreError::Full { store },
-        _ => StoreError::Disk {
-            store,
-            why: error.to_string(),
-        },
+    if [ErrorKind::PermissionDenied, ErrorKind::NotFound].contains(&kind) {
+        let why = format!("this user may not enter or write {folder} ({kind})");
+        let cure = "give the folder and its files to the service's user (chown; under systemd \
+                    StateDirectory or ReadWritePaths), or name another one in [store] url";
+        return place(path, why, cure);
+    }
+    if kind == ErrorKind::ReadOnlyFilesystem {
+        let why = format!("{folder} is on a read-only file system");
+        let cure = "mount it for writing (under systemd: StateDirectory or ReadWritePaths), or \
+                    name another place in [store] url";
+        return place(path, why, cure);
+    }
+    if [ErrorKind::StorageFull, ErrorKind::QuotaExceeded].contains(&kind) {
+        return StoreError::Full { store };
+    }
+    StoreError::Disk {
+        store,
+        why: error.to_string(),
     }
 }
 
