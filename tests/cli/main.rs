@@ -4,6 +4,7 @@ mod alerts;
 mod architecture;
 mod check;
 mod commands;
+mod cures;
 mod dependencies;
 mod doctor;
 mod manual;

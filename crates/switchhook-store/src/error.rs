@@ -21,6 +21,16 @@ pub enum StoreError {
         /// Where the file was expected.
         path: PathBuf,
     },
+    /// No database can be there, or this user may not open it.
+    #[error("no store can be opened at {store}: {why}; {cure}")]
+    Place {
+        /// The database file.
+        store: String,
+        /// What is in the way.
+        why: String,
+        /// The cure.
+        cure: String,
+    },
     /// The open file no longer has its name.
     #[error("the store {path} was removed or replaced while it was open; put it back, or restart")]
     Gone {
@@ -159,6 +169,7 @@ impl StoreError {
             | Self::Damaged { .. }
             | Self::Unready(_) => true,
             Self::Url { .. }
+            | Self::Place { .. }
             | Self::NotThere { .. }
             | Self::InUse { .. }
             | Self::NoTables { .. }

@@ -141,6 +141,19 @@ pub fn check_url(url: &str) -> Result<(), String> {
     }
 }
 
+/// Checks that a store can be where `url` says, as far as it is seen without opening: that its
+/// folder exists, and that no folder or file is in the way. A database server is not asked.
+///
+/// # Errors
+/// [`StoreError::Place`], or what is wrong with the URL.
+pub fn check_place(url: &str) -> Result<(), StoreError> {
+    if postgres::is_url(url) {
+        Ok(())
+    } else {
+        sqlite::check_place(url)
+    }
+}
+
 /// Opening, closing, health.
 impl Store {
     /// Opens the store. Needs a tokio runtime.

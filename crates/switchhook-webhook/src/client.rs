@@ -19,7 +19,7 @@ mod tries;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use super::breakers::Breakers;
 use super::compile::Webhook;
@@ -30,17 +30,14 @@ use super::idempotency_key;
 use super::prepared::Prepared;
 use super::resolve::{NameLookup, SystemLookup};
 use super::token::TokenRefusal;
-use body::{Body, decode, read};
 use connections::{Connections, NoAnswer};
 pub use content_coding::decode_content;
 use receive::{Progress, receive};
 pub use receive::{ResponseMeta, evaluate_response};
-use response_headers::{redirect_target, retry_after};
+use response_headers::retry_after;
 use switchhook_core::outcome::{Failure, Outcome, Reason};
 
-/// Bytes of a delivery's response that are read so that its connection can be reused.
-const DISCARD_BYTES: usize = 4 * 1024;
-/// Longest time to read them.
+/// Longest time to read the body of a delivery's response.
 const DISCARD_TIME: Duration = Duration::from_secs(1);
 
 /// The HTTP client cannot be built.
@@ -304,16 +301,9 @@ impl Client {
             failure: None,
             duration: started.elapsed(),
         };
-        // The status decides. The body is read so that the connection can be reused, and for the
-        // sentence of a failure.
         let left = deadline.saturating_sub(delivery.duration).min(DISCARD_TIME);
-        let read = Box::pin(read(&mut reply.response, DISCARD_BYTES, url));
-        let read = timeout(left, read).await.ok().and_then(Result::ok);
-        let body = read.and_then(|sent| decode(&reply.response, sent, DISCARD_BYTES).ok());
-        let body = body.map(Body::into_bytes).unwrap_or_default();
-        let redirect = redirect_target(&reply.response, url);
-        let status = reply.response.status();
-        delivery.failure = error::status_failure(status, url, redirect.as_deref(), &body);
+        let refused = receive::refusal(webhook, (&mut reply.response, url), left);
+        delivery.failure = Box::pin(refused).await;
         Ok(delivery)
     }
 }

@@ -1,5 +1,6 @@
 //! Compiles a webhook's options: every template and path, with all errors reported at once.
 
+mod body_probe;
 mod compiler;
 
 use std::collections::BTreeSet;
@@ -12,8 +13,9 @@ use http::header::{self, HeaderMap, HeaderValue};
 use rustls::ClientConfig;
 use url::Url;
 
+use super::comparisons::Comparisons;
 use super::compile_error::CompileError;
-use super::context::Scope;
+use super::context::{ProbeValue, Scope};
 use super::options::{ConnectionOptions, RetryOptions, Tls, WebhookOptions};
 use super::response::ResponseParser;
 use super::template::{TemplateId, Templates};
@@ -50,8 +52,8 @@ pub struct Webhook {
     pub(super) branches: Arc<BTreeSet<String>>,
     /// Names that exist only after the call, each with the setting that reads it.
     pub(super) after_only: Vec<(String, String)>,
-    /// Flow variables that templates compare with numbers.
-    pub(super) compared: Vec<String>,
+    /// What the templates compare with each other.
+    pub(super) comparisons: Comparisons,
 }
 
 impl fmt::Debug for Webhook {
@@ -214,7 +216,7 @@ fn sample(
     url: &TemplateId,
     branches: &Arc<BTreeSet<String>>,
 ) -> Option<Result<Url, address::UrlError>> {
-    let scope = Scope::probe(Arc::clone(branches));
+    let scope = Scope::probe(ProbeValue::Text("1"), Arc::clone(branches));
     let rendered = templates.render(url, &scope.root()).ok()?;
     Some(address::finish(&rendered))
 }

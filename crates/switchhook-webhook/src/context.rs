@@ -9,6 +9,7 @@
 mod fields;
 mod names;
 mod node;
+mod probe;
 mod recorder;
 
 use std::borrow::Cow;
@@ -23,6 +24,7 @@ pub use names::{TEMPLATE_NAMES, TemplateName};
 pub(super) use names::{is_only_after, misspelt};
 pub(super) use node::own_value;
 use node::root;
+pub(super) use probe::ProbeValue;
 pub use recorder::HeaderRecorder;
 use switchhook_core::headers::Headers;
 use switchhook_core::numbers::DialledNumber;
@@ -42,8 +44,8 @@ pub(super) struct Scope {
     document: Value,
     /// Names that are prefixes of other names (`flow.key.a` beside `flow.key.a.b`).
     branches: Arc<BTreeSet<String>>,
-    /// For checks without a call: every name has a value.
-    probe: bool,
+    /// For checks without a call: the value of every name.
+    probe: Option<ProbeValue>,
     state: Mutex<State>,
 }
 
@@ -73,11 +75,11 @@ impl Scope {
         })
     }
 
-    /// Creates a scope in which every header is `1`.
-    pub(super) fn probe(branches: Arc<BTreeSet<String>>) -> Arc<Self> {
+    /// Creates a scope in which every name has the value `probe`.
+    pub(super) fn probe(probe: ProbeValue, branches: Arc<BTreeSet<String>>) -> Arc<Self> {
         Arc::new(Self {
             branches,
-            probe: true,
+            probe: Some(probe),
             ..Self::default()
         })
     }
@@ -137,8 +139,8 @@ impl Scope {
     }
 
     fn header(&self, name: &str) -> Option<String> {
-        if self.probe {
-            return Some("1".into());
+        if let Some(probe) = self.probe {
+            return probe.text();
         }
         let mut state = self.lock();
         match state.known.get(name) {
@@ -155,7 +157,7 @@ impl Scope {
     /// the inert form of it.
     fn variable(&self, name: &str) -> Option<String> {
         let shown = self.header(&format!("{VARIABLE}{name}"))?;
-        if !name.starts_with(FLOW_KEY) || self.probe {
+        if !name.starts_with(FLOW_KEY) || self.probe.is_some() {
             return Some(shown);
         }
         let base64 = self.header(&format!("{VARIABLE}{name}{EXACT}"));
@@ -165,8 +167,11 @@ impl Scope {
 
     /// Returns a flow variable: a number, `true` or `false` if it came as one in JSON, else a text.
     fn flow_value(&self, name: &str) -> Option<Value> {
+        if let Some(probe) = self.probe {
+            return probe.value();
+        }
         let text = self.variable(name)?;
-        let typed = json::scalar(&text).filter(|_| !self.probe && self.came_as_json(name));
+        let typed = json::scalar(&text).filter(|_| self.came_as_json(name));
         Some(typed.unwrap_or_else(|| Value::from(text)))
     }
 
@@ -179,16 +184,19 @@ impl Scope {
         keys.is_some_and(|keys| keys.split(',').any(|key| key.trim() == name))
     }
 
-    /// Returns whether a flow variable is there and no number.
-    pub(super) fn is_text(&self, name: &str) -> bool {
-        let value = self.flow_value(name);
-        value.is_some_and(|value| value.as_str().is_some_and(|text| !text.is_empty()))
+    /// Returns whether a flow variable is a text; `None` if it is empty or missing.
+    pub(super) fn is_text(&self, name: &str) -> Option<bool> {
+        let value = self.flow_value(name)?;
+        match value.as_str() {
+            Some("") => None,
+            text => Some(text.is_some()),
+        }
     }
 
     /// Returns the names of all headers, sorted; requests them if they are not fetched yet.
     fn names(&self) -> Vec<String> {
         let mut state = self.lock();
-        state.wants_all |= !state.complete && !self.probe;
+        state.wants_all |= !state.complete && self.probe.is_none();
         let present = state.known.iter().filter(|(_, value)| value.is_some());
         present.map(|(name, _)| name.clone()).collect()
     }
@@ -207,9 +215,16 @@ impl Scope {
         if let Some(value) = merged.filter(|value| !value.is_undefined()) {
             return Some(value);
         }
+        if let Some(probe) = self.probe {
+            let is_list = field == "recordings";
+            return if is_list {
+                probe.anything()
+            } else {
+                probe.value()
+            };
+        }
         let text = self.header(call_header(field)?)?;
         match field {
-            _ if self.probe => Some(text.into()),
             "destination_number" => Some(DialledNumber::of(&text).number.into()),
             "routing_number" => DialledNumber::of(&text).routing.map(Value::from),
             "created" | "answered" => {

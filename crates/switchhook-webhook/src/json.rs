@@ -1,9 +1,10 @@
 //! Converts between template values and JSON, and checks JSON bodies whose values are marked.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::sync::Arc;
 
-use minijinja::value::{Object, ObjectRepr, Value, ValueKind};
+use minijinja::value::{DynObject, Object, ObjectRepr, Value, ValueKind};
 
 use super::value_marks::{CLOSE, OPEN};
 
@@ -91,9 +92,32 @@ impl Object for ExactNumber {
         ObjectRepr::Plain
     }
 
+    fn is_true(self: &Arc<Self>) -> bool {
+        self.float() != 0.0
+    }
+
+    fn custom_cmp(self: &Arc<Self>, other: &DynObject) -> Option<Ordering> {
+        let other = other.downcast_ref::<Self>()?;
+        Some(self.float().total_cmp(&other.float()))
+    }
+
     fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+impl ExactNumber {
+    fn float(&self) -> f64 {
+        self.0.parse().unwrap_or(f64::NAN)
+    }
+}
+
+/// Returns the number behind a value that keeps its text, as the engine calculates with it: a
+/// whole number of up to 38 digits exactly, another one as a double.
+pub(super) fn plain_number(value: &Value) -> Option<Value> {
+    let exact = value.downcast_object_ref::<ExactNumber>()?;
+    let whole = exact.0.parse::<i128>().ok().map(Value::from);
+    Some(whole.unwrap_or_else(|| Value::from(exact.float())))
 }
 
 /// Returns the number behind a value that keeps its text.
@@ -146,6 +170,20 @@ pub(super) enum JsonBodyError {
 /// Only outside of quotes could a value change the document's structure (`[{{ x }}]` with `1,2`).
 /// So only a scalar is allowed there, and an empty value becomes `null`.
 pub(super) fn finish(rendered: &str) -> Result<String, JsonBodyError> {
+    let body = unmark(rendered)?;
+    match parse(&body) {
+        Ok(()) => Ok(body),
+        Err(error) => Err(JsonBodyError::Invalid(error.to_string())),
+    }
+}
+
+/// Checks that `text` is JSON.
+pub(super) fn parse(text: &str) -> Result<(), serde_json::Error> {
+    serde_json::from_str::<serde::de::IgnoredAny>(text).map(drop)
+}
+
+/// Removes the marks from a rendered body; refuses a value that could change its structure.
+pub(super) fn unmark(rendered: &str) -> Result<String, JsonBodyError> {
     let mut scan = Scan::default();
     let mut rest = rendered;
     while let Some(at) = rest.find(OPEN) {
@@ -156,10 +194,7 @@ pub(super) fn finish(rendered: &str) -> Result<String, JsonBodyError> {
         rest = value.get(end + CLOSE.len_utf8()..).unwrap_or("");
     }
     scan.literal(rest);
-    match serde_json::from_str::<serde::de::IgnoredAny>(&scan.out) {
-        Ok(_) => Ok(scan.out),
-        Err(error) => Err(JsonBodyError::Invalid(error.to_string())),
-    }
+    Ok(scan.out)
 }
 
 /// Tracks whether the next character is inside a JSON string.

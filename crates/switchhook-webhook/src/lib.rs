@@ -20,6 +20,7 @@
 
 pub mod breakers;
 pub mod client;
+mod comparisons;
 pub mod compile;
 mod compile_error;
 pub mod context;
@@ -44,6 +45,7 @@ mod proxy_fault;
 mod resolve;
 mod template;
 mod template_names;
+mod template_numbers;
 mod tls;
 mod tls_fault;
 mod token;

@@ -74,13 +74,8 @@ struct Render<'a> {
 impl Render<'_> {
     /// A text beside a number would compare by their kinds, so that `"2" > 3`.
     fn check_comparisons(&self) -> Result<(), Failure> {
-        let mut compared = self.webhook.compared.iter();
-        match compared.find(|name| self.scope.is_text(name)) {
-            None => Ok(()),
-            Some(name) => Err(invalid(format!(
-                "a template compares {name}, which is a text, with a number; write ({name} | int)"
-            ))),
-        }
+        let found = self.webhook.comparisons.unequal_kinds(&self.scope);
+        found.map_or(Ok(()), |sentence| Err(invalid(sentence)))
     }
 
     fn text(&self, handle: &TemplateId) -> Result<String, RenderError> {

@@ -4,6 +4,7 @@ use minijinja::value::{Value, ValueKind};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use super::template_numbers::{self, with_numbers};
 use super::value_marks::{CLOSE, OPEN};
 use super::{context, json, xml};
 
@@ -114,7 +115,7 @@ impl Templates {
             &mut self.lenient
         };
         environment
-            .add_template_owned(name.clone(), source.to_owned())
+            .add_template_owned(name.clone(), with_numbers(source).into_owned())
             .map_err(|error| words(&error))?;
         Ok(TemplateId { name, place })
     }
@@ -150,15 +151,15 @@ impl Templates {
         kinds.contains(&error.kind()).then(|| words(&error))
     }
 
-    /// Returns the names that a template reads, dotted (`flow.key.leadid`), and its source.
-    pub(super) fn reads(&self, handle: &TemplateId) -> (Vec<String>, String) {
+    /// Returns the names that a template reads, dotted (`flow.key.leadid`).
+    pub(super) fn reads(&self, handle: &TemplateId) -> Vec<String> {
         let Ok(template) = self.environment(handle).get_template(&handle.name) else {
-            return (Vec::new(), String::new());
+            return Vec::new();
         };
         let names = template.undeclared_variables(true).into_iter();
         let globals: Vec<&str> = self.strict.globals().map(|(name, _)| name).collect();
         let names = names.filter(|name| !globals.contains(&name.as_str()));
-        (names.collect(), template.source().to_owned())
+        names.collect()
     }
 
     fn environment(&self, handle: &TemplateId) -> &Environment<'static> {
@@ -193,6 +194,7 @@ fn environment(undefined: UndefinedBehavior) -> Environment<'static> {
     // Every value passes the formatter.
     environment.remove_filter("safe");
     environment.add_filter("tojson", tojson);
+    environment.add_filter(template_numbers::FILTER, template_numbers::plain_number);
     environment
 }
 

@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
+use super::comparisons::Comparisons;
 use super::context::{call_header, channel_headers, variable_headers};
 use switchhook_core::variables::{JSON_KEYS, flow_key};
 
@@ -38,22 +39,9 @@ pub(super) struct TemplateNames {
     pub(crate) branches: BTreeSet<String>,
     /// Names that exist only after the call, each with the setting that reads it.
     pub(crate) after_only: Vec<(String, String)>,
-    /// Flow variables that a template compares with a number.
-    pub(crate) compared: BTreeSet<String>,
+    /// What the templates compare with each other.
+    pub(crate) comparisons: Comparisons,
 }
-
-/// Matches a name that is compared with a number, and the other way round.
-#[allow(clippy::expect_used)] // a constant pattern, compiled by every test of this module
-static COMPARISON: LazyLock<Regex> = LazyLock::new(|| {
-    const NAME: &str =
-        r#"((?:flow\.key|call)\.[A-Za-z0-9_.]+\b|channel\s*\[\s*(?:"[^"\\]*"|'[^'\\]*')\s*\])"#;
-    const NUMBER: &str = r"-?[0-9]+(?:\.[0-9]+)?";
-    const OPERATOR: &str = r"(?:<=|>=|==|!=|<|>)";
-    Regex::new(&format!(
-        r"\b{NAME}\s*{OPERATOR}\s*{NUMBER}|[^0-9A-Za-z_.]{NUMBER}\s*{OPERATOR}\s*{NAME}\s*(?:[^|\s]|$)"
-    ))
-    .expect("the pattern is valid")
-});
 
 impl TemplateNames {
     /// Adds the names of one template. Returns the unknown roots.
@@ -75,23 +63,12 @@ impl TemplateNames {
             .collect()
     }
 
-    /// Adds the flow variables that a template compares with a number. Returns other names that it
-    /// compares so and that are always texts.
+    /// Adds the comparisons of one template, and the header that says which variables are numbers.
+    /// Returns other names that it compares with numbers and that are always texts.
     pub(super) fn add_comparisons(&mut self, source: &str) -> Vec<String> {
-        let mut texts = Vec::new();
-        let found = expressions(source).flat_map(|text| COMPARISON.captures_iter(text));
-        for found in found {
-            let name = found.get(1).or(found.get(2));
-            let name = name.map_or("", |name| name.as_str());
-            if name.starts_with("flow.key.") {
-                self.compared.insert(name.to_owned());
-                self.headers.insert(format!("variable_{JSON_KEYS}"));
-            } else if name
-                .strip_prefix("call.")
-                .is_none_or(|field| call_header(field).is_some())
-            {
-                texts.push(name.to_owned());
-            }
+        let texts = self.comparisons.add(source);
+        if !self.comparisons.is_empty() {
+            self.headers.insert(format!("variable_{JSON_KEYS}"));
         }
         texts
     }
@@ -118,29 +95,9 @@ impl TemplateNames {
     }
 }
 
-/// Returns the insides of a template's tags.
-fn expressions(source: &str) -> impl Iterator<Item = &str> {
-    let tags = source.split(['{']).skip(1);
-    tags.filter_map(|tag| tag.split_once('}').map(|(inside, _)| inside))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn comparisons_of_names_with_numbers_are_found() {
-        let mut names = TemplateNames::default();
-        let source = r#"{% if flow.key.n > 3 and 4 <= flow.key.m and call.uuid == 5 %}
-            {% if channel["x"] != 1 and flow.key.i | int > 2 and 2 < flow.key.j | int %}
-            call.uuid > 5 {% if call.talk_ms > 1000 and flow.key.s == "3" %}"#;
-        assert_eq!(
-            names.add_comparisons(source),
-            ["call.uuid", r#"channel["x"]"#]
-        );
-        let compared: Vec<&str> = names.compared.iter().map(String::as_str).collect();
-        assert_eq!(compared, ["flow.key.m", "flow.key.n"]);
-    }
 
     #[test]
     fn the_headers_behind_names_are_known_before_a_template_is_rendered() {

@@ -9,6 +9,7 @@
 
 mod commands;
 mod examples;
+mod first_config;
 mod links;
 mod metrics;
 mod reasons;

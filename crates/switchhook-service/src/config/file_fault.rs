@@ -48,6 +48,9 @@ pub(super) fn cause(path: &Path, error: &io::Error) -> (String, Option<&'static 
     if error.kind() == ErrorKind::NotFound && folder.is_some_and(is_missing) {
         return ("its folder does not exist".into(), Some("correct the path"));
     }
+    if error.kind() == ErrorKind::NotFound {
+        return ("there is no such file".into(), None);
+    }
     let known = CAUSES.iter().find(|(kind, ..)| *kind == error.kind());
     known.map_or_else(
         || (error.to_string(), None),

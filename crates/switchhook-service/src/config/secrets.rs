@@ -106,7 +106,7 @@ pub(super) fn pem(
     environment: &dyn Environment,
 ) -> Parsed<Option<Zeroizing<String>>> {
     if environment.has_real_secrets() {
-        let help = "write the certificates or the key into it as PEM, readable by switchhook";
+        let help = "correct the path, or write the certificates or the key into it as PEM";
         read_file(value, environment, ("file", help)).map(Some)
     } else {
         non_empty(value).map(|_| None)

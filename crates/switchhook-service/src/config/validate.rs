@@ -48,13 +48,6 @@ impl Validator<'_> {
             self.fault("listen.http", what, "choose another port");
         }
         self.recording_server();
-        for (key, address) in [("listen.esl", listen.esl), ("listen.http", listen.http)] {
-            if !is_loopback(address.ip()) {
-                let what = format!("{address} can be reached from outside, without a password");
-                let help = "listen on 127.0.0.1, or let a firewall admit only the switches";
-                self.context.warn(key, Problem::new(what, help));
-            }
-        }
     }
 
     /// Links are for anybody who has one; the ports of `[listen]` are not. So they differ.

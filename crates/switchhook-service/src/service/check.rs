@@ -7,6 +7,7 @@ use tracing::warn;
 use crate::call_control::WebhookTasks;
 use crate::config::{Config, Diagnostic, Diagnostics};
 use crate::documents::{DocumentBuilder, public_url};
+use switchhook_store::StoreError;
 
 use super::compile::{blocked_webhooks, compile, names_too_early};
 use super::{exposure, options};
@@ -21,6 +22,7 @@ pub fn check(config: &Config) -> Result<Vec<Diagnostic>, Diagnostics> {
     DocumentBuilder::new(config, &tasks, Arc::default())?;
     let mut warnings = config.warnings.clone();
     warnings.extend(self::warnings(config, &tasks));
+    warnings.extend(store_place(config));
     warnings.sort_by_key(|warning| warning.line);
     Ok(warnings)
 }
@@ -33,6 +35,19 @@ fn warnings(config: &Config, tasks: &WebhookTasks) -> Vec<Diagnostic> {
     let exposed = exposure::warnings(config);
     let all = blocked.chain(early).chain(missing_folder);
     all.chain(exposed).collect()
+}
+
+/// Returns a warning if no store can be where `store.url` says. It is no error: the folder may be
+/// made before the service starts.
+fn store_place(config: &Config) -> Option<Diagnostic> {
+    match switchhook_store::check_place(&config.store.url) {
+        Err(StoreError::Place { why, cure, .. }) => Some(config.fault(
+            "store.url",
+            format!("no store can be opened there: {why}"),
+            cure,
+        )),
+        Ok(()) | Err(_) => None,
+    }
 }
 
 /// Logs the warnings of a configuration that is about to run.

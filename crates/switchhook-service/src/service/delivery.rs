@@ -218,4 +218,52 @@ mod tests {
         let document = webhooks.deliver(&delivery(DeliveryKind::Document)).await;
         assert_eq!(document.map(|reply| reply.status), Ok(503));
     }
+
+    /// Starts a server that answers each request with status 500 and a SOAP fault.
+    async fn server_of_faults() -> std::net::SocketAddr {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        const FAULT: &[u8] = b"HTTP/1.1 500 x\r\ncontent-type: text/xml\r\nconnection: close\r\n\
+            content-length: 61\r\n\r\n<e><Fault><faultstring>no such lead</faultstring></Fault></e>";
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                // A request of these tests comes in one piece.
+                let _ = stream.read(&mut [0; 4096]).await;
+                let _ = stream.write_all(FAULT).await;
+            }
+        });
+        address
+    }
+
+    #[tokio::test]
+    async fn a_fault_in_the_answer_to_a_request_in_the_background_opens_no_circuit() {
+        let address = server_of_faults().await;
+        let settings = |fault: &str| {
+            format!(
+                "[listen]\nesl = \"127.0.0.1:0\"\nhttp = \"127.0.0.1:0\"\n[egress]\n\
+                 allow_plain_http = true\nallow_addresses = [\"127.0.0.0/8\"]\n[webhooks.crm]\n\
+                 url = \"http://{address}/\"\nbreaker.failures = 2\nresponse.type = \"xml\"\n{fault}\n"
+            )
+        };
+        for (fault, words, opens) in [
+            ("response.fault = \"//faultstring\"", "no such lead", false),
+            ("", "answered 500", true),
+        ] {
+            let config = Config::parse(&settings(fault), "test.toml").unwrap();
+            let breakers = Breakers::of(options::breakers(&config));
+            let tasks = compile(&config).unwrap();
+            let webhooks = WebhookSender::new(&tasks, breakers, TracesHandle::default());
+            for _ in 0..2 {
+                let answer = webhooks.deliver(&delivery(DeliveryKind::Request)).await;
+                let reply = answer.unwrap();
+                assert_eq!(reply.status, 500);
+                let failure = reply.failure.unwrap();
+                assert!(failure.contains(words), "{failure}");
+            }
+            let third = webhooks.deliver(&delivery(DeliveryKind::Request)).await;
+            assert_eq!(third.is_err(), opens, "{fault}");
+        }
+    }
 }

@@ -19,7 +19,7 @@ pub fn warnings(config: &Config) -> Vec<Diagnostic> {
 fn ports(config: &Config) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     let mut add = |key: &str, address: SocketAddr, what: &str, help: &str| {
-        if !address.ip().is_loopback() {
+        if !address.ip().to_canonical().is_loopback() {
             let what = format!("{address} can be reached from other machines, and {what}");
             found.push(config.fault(key, what, help));
         }
@@ -29,7 +29,7 @@ fn ports(config: &Config) -> Vec<Diagnostic> {
     add("listen.http", listen.http, "the page has no login", proxy);
     if listen.allow.is_empty() {
         let what = "any program may say that it is a call";
-        let help = "list the switches in listen.allow";
+        let help = "list the switches in listen.allow, or listen on 127.0.0.1";
         add("listen.esl", listen.esl, what, help);
     }
     if let Some(serve) = &config.recordings.serve {
@@ -132,7 +132,7 @@ fn ranges(config: &Config) -> Vec<Diagnostic> {
 /// Files of secrets that every user of this machine can read.
 fn files(config: &Config) -> Vec<Diagnostic> {
     let files = config.secret_files().into_iter();
-    let open = files.filter(|(_, file)| is_readable_by_all(file));
+    let open = files.filter(|(_, file)| grants(file, 0o004));
     open.map(|(key, file)| {
         let file = file.display();
         let what = format!("{file} has a secret, and every user of this machine can read it");
@@ -141,15 +141,20 @@ fn files(config: &Config) -> Vec<Diagnostic> {
     .collect()
 }
 
+/// Returns whether a file grants one of these rights of `chmod`, such as `0o077`: anything to
+/// others than its owner.
 #[cfg(unix)]
-fn is_readable_by_all(file: &Path) -> bool {
+#[must_use]
+pub fn grants(file: &Path, rights: u32) -> bool {
     use std::os::unix::fs::PermissionsExt as _;
     let mode = std::fs::metadata(file).map(|found| found.permissions().mode());
-    mode.is_ok_and(|mode| mode & 0o004 != 0)
+    mode.is_ok_and(|mode| mode & rights != 0)
 }
 
+/// Returns `false`: files have no such rights here.
 #[cfg(not(unix))]
-fn is_readable_by_all(_: &Path) -> bool {
+#[must_use]
+pub fn grants(_: &Path, _: u32) -> bool {
     false
 }
 
@@ -192,6 +197,7 @@ mod tests {
             ("[listen]\n".to_owned(), &[][..]),
             ("[listen]\nhttp = \"0.0.0.0:8085\"\n".into(), &["listen.http"]),
             ("[listen]\nesl = \"10.0.0.1:8084\"\n".into(), &["listen.esl"]),
+            ("[listen]\nesl = \"[::ffff:127.0.0.1]:8084\"\n".into(), &[]),
             (
                 "[listen]\nesl = \"10.0.0.1:8084\"\nallow = [\"10.0.0.5\"]\n".into(),
                 &[],

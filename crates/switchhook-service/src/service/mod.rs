@@ -57,7 +57,7 @@ use switchhook_webhook::breakers::Breakers;
 pub use crate::documents::public_url::{recordings_folder, signed_links, target};
 pub use check::check;
 pub use compile::{compile, tenants};
-pub use exposure::warnings as exposure_warnings;
+pub use exposure::{grants, warnings as exposure_warnings};
 pub use options::store_options;
 pub use start_error::StartError;
 

@@ -8,6 +8,7 @@ use sqlx::migrate::MigrateError;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 
 use super::error::classify;
+use super::place;
 use crate::migrations::SQLITE as MIGRATOR;
 use crate::{Role, StoreError, StoreOptions};
 
@@ -104,15 +105,20 @@ impl Location {
         options: &StoreOptions,
     ) -> Result<SqliteConnection, StoreError> {
         let create = options.role == Role::Serve;
-        if !create && !self.path.exists() {
-            return Err(StoreError::NotThere {
-                path: self.path.clone(),
-            });
+        if !create {
+            match self.path.try_exists() {
+                Ok(true) => {}
+                Ok(false) => {
+                    let path = self.path.clone();
+                    return Err(StoreError::NotThere { path });
+                }
+                Err(error) => return Err(place::unopened(&self.path, &error)),
+            }
         }
         if create {
             create_private(&self.path);
         }
-        let failed = |error: sqlx::Error| classify(&self.path, &error);
+        let failed = |error| place::refine(&self.path, classify(&self.path, &error));
         let write = self.write_options(options).create_if_missing(create);
         let mut connection = write.connect().await.map_err(failed)?;
         match options.role {

@@ -5,6 +5,7 @@ use std::fs::{File, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 
+use super::place;
 use crate::StoreError;
 
 /// A held lock; dropping it frees the lock.
@@ -17,7 +18,8 @@ impl Lock {
     /// Takes the lock of the database at `path`.
     ///
     /// # Errors
-    /// [`StoreError::InUse`] when another process has it, else [`StoreError::Disk`].
+    /// [`StoreError::InUse`] when another process has it, [`StoreError::Place`] when this user may
+    /// not write there, else [`StoreError::Disk`].
     pub(super) fn take(path: &Path) -> Result<Self, StoreError> {
         let mut options = File::options();
         options.create(true).truncate(false).read(true).write(true);
@@ -25,7 +27,7 @@ impl Lock {
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let mut file = options
             .open(lock_file(path))
-            .map_err(|error| disk(path, &error))?;
+            .map_err(|error| place::unopened(path, &error))?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(in_use(path, &mut file)),

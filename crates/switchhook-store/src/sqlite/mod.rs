@@ -12,6 +12,7 @@ mod identity;
 mod legs;
 mod lock;
 mod outbox;
+mod place;
 mod writer;
 
 use std::path::PathBuf;
@@ -40,6 +41,14 @@ pub(super) fn check_url(url: &str) -> Result<(), String> {
     }
 }
 
+/// Checks that a database can be where `url` says, as far as every user sees it.
+///
+/// # Errors
+/// [`StoreError::Place`], or what is wrong with the URL.
+pub(super) fn check_place(url: &str) -> Result<(), StoreError> {
+    place::check(connect::location(url)?.path())
+}
+
 /// An open SQLite store.
 #[derive(Debug)]
 pub(super) struct Sqlite {
@@ -53,6 +62,7 @@ impl Sqlite {
     pub(super) async fn open(options: &StoreOptions) -> Result<Self, StoreError> {
         let location = connect::location(&options.url)?;
         let path = location.path();
+        place::check(path)?;
         let lock = match options.role {
             Role::Serve => Some(lock::Lock::take(path)?),
             Role::Command => None,

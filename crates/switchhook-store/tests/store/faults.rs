@@ -117,15 +117,81 @@ async fn urls_that_are_no_durable_store_are_refused_with_an_example() {
     }
 }
 
+#[cfg(target_os = "linux")]
 #[tokio::test]
-async fn a_folder_that_is_not_there_is_named() {
+async fn each_place_where_no_store_can_be_has_its_own_cure() {
     let folder = StoreFolder::new();
-    let url = format!("sqlite:{}/none/store.db", folder.0.path().display());
-    let error = Store::open(StoreOptions::new(url, Role::Serve))
-        .await
-        .expect_err("refused");
-    assert!(matches!(error, StoreError::Disk { .. }), "{error}");
-    assert!(error.to_string().contains("none/store.db"));
+    std::fs::write(folder.0.path().join("file"), "").expect("written");
+    let inside = |name: &str| folder.0.path().join(name).display().to_string();
+    let folder_itself = folder.0.path().display().to_string();
+    // Nobody can write in /proc, not even root.
+    for (file, role, what, cure) in [
+        (
+            inside("none/x.db"),
+            Role::Serve,
+            "no folder",
+            "create the folder",
+        ),
+        (
+            inside("none/x.db"),
+            Role::Command,
+            "no folder",
+            "create the folder",
+        ),
+        (
+            folder_itself.clone(),
+            Role::Serve,
+            "is a folder",
+            "name a file in it",
+        ),
+        (
+            folder_itself,
+            Role::Command,
+            "is a folder",
+            "name a file in it",
+        ),
+        (
+            inside("file/x.db"),
+            Role::Serve,
+            "is a file",
+            "correct the path",
+        ),
+        (
+            inside("file/x.db"),
+            Role::Command,
+            "is a file",
+            "correct the path",
+        ),
+        (
+            inside("file/a/x.db"),
+            Role::Serve,
+            "is a file",
+            "correct the path",
+        ),
+        (
+            "/proc/x.db".to_owned(),
+            Role::Serve,
+            "/proc",
+            "or name another",
+        ),
+    ] {
+        let url = format!("sqlite:{file}");
+        let opened = Store::open(StoreOptions::new(&url, role)).await;
+        let error = opened.expect_err(&url);
+        assert!(matches!(error, StoreError::Place { .. }), "{error}");
+        assert!(!error.is_recoverable());
+        let text = error.to_string();
+        let (said, said_cure) = text.split_once("; ").expect("a cure");
+        assert!(said.contains(&file) && said.contains(what), "{text}");
+        assert!(said_cure.contains(cure), "{text}");
+        // What every user sees is known without opening.
+        let seen = switchhook_store::check_place(&url).is_err();
+        assert_eq!(seen, !file.starts_with("/proc"), "{url}");
+    }
+    let fine = format!("sqlite:{}", inside("x.db"));
+    for url in [fine.as_str(), "sqlite:x.db", "postgres://user@db.example/x"] {
+        switchhook_store::check_place(url).expect(url);
+    }
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use super::finding::{Finding, Findings};
 use super::postgres;
 use switchhook_core::clock::now_ms;
 use switchhook_core::shell;
+use switchhook_service::service::grants;
 use switchhook_store::{Store, StoreError, StoreOptions};
 
 const MIB: u64 = 1024 * 1024;
@@ -16,21 +17,11 @@ const CRITICAL_SPACE: u64 = 128 * MIB;
 
 pub(super) async fn examine(options: &StoreOptions) -> Vec<Finding> {
     let mut findings = Findings::about("store");
+    let mut is_place_known = false;
     match Store::open(options.clone()).await {
         Ok(store) => {
             judge_open(&store, &mut findings).await;
             store.close().await;
-        }
-        Err(StoreError::NotThere { path }) if !folder_exists(&path) => {
-            let what = format!(
-                "{} cannot be created: its folder does not exist",
-                path.display()
-            );
-            findings.fault(
-                "opens",
-                what,
-                "create the folder, for the service's user alone",
-            );
         }
         Err(StoreError::NotThere { path }) => {
             let what = format!("{} does not exist yet", path.display());
@@ -49,6 +40,7 @@ pub(super) async fn examine(options: &StoreOptions) -> Vec<Finding> {
             );
         }
         Err(error) => {
+            is_place_known = matches!(error, StoreError::Place { .. });
             let (what, cure) = split_cure(&error.to_string());
             findings.fault("opens", what, &cure);
         }
@@ -59,7 +51,9 @@ pub(super) async fn examine(options: &StoreOptions) -> Vec<Finding> {
             .parent()
             .filter(|folder| !folder.as_os_str().is_empty());
         let folder = parent.unwrap_or(Path::new("."));
-        judge_folder(folder, &mut findings);
+        if !is_place_known {
+            judge_folder(folder, &mut findings);
+        }
         judge_space(folder, free_bytes(folder), &mut findings);
     }
     findings.list()
@@ -85,13 +79,6 @@ async fn judge_open(store: &Store, findings: &mut Findings) {
             &shell::command(["switchhook", "outbox", "resume", &webhook]),
         );
     }
-}
-
-fn folder_exists(file: &Path) -> bool {
-    let folder = file
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    folder.is_none_or(Path::is_dir)
 }
 
 /// Tries to write into the store's folder: a log lies there beside the database. The file has no
@@ -130,7 +117,7 @@ fn judge_permissions(file: &Path, findings: &mut Findings) {
     let open: Vec<String> = ["", "-wal", "-shm"]
         .into_iter()
         .map(of)
-        .filter(|file| is_open_to_others(file))
+        .filter(|file| file.is_file() && grants(file, 0o077))
         .map(|file| file.display().to_string())
         .collect();
     if open.is_empty() {
@@ -139,18 +126,6 @@ fn judge_permissions(file: &Path, findings: &mut Findings) {
     let files = shell::command(open.iter().map(String::as_str));
     let what = format!("other users of this machine can read documents in {files}");
     findings.warn("permissions", what, &format!("chmod 600 {files}"));
-}
-
-#[cfg(unix)]
-fn is_open_to_others(file: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt as _;
-    let mode = std::fs::metadata(file).map(|found| found.permissions().mode());
-    mode.is_ok_and(|mode| mode & 0o077 != 0)
-}
-
-#[cfg(not(unix))]
-fn is_open_to_others(_: &Path) -> bool {
-    false
 }
 
 #[cfg(unix)]
@@ -239,13 +214,23 @@ mod tests {
             // Nobody can write there, not even root.
             ("/proc/x.db".to_owned(), "folder", "give the folder to"),
             (inside("none/x.db"), "opens", "create the folder"),
-            (inside("file/x.db"), "opens", "create the folder"),
+            (inside("file/x.db"), "opens", "correct the path"),
+            (inside(""), "opens", "name a file in it"),
         ] {
+            let is_place_known = check == "opens";
             let url = format!("sqlite:{file}");
             let found = examine(&StoreOptions::new(&url, Role::Command)).await;
             let mut faults = found.iter().filter(|one| one.level == Level::Fault);
             let fault = faults.find(|fault| fault.check == check).unwrap();
             assert!(fault.cure.as_ref().unwrap().starts_with(cure), "{fault:?}");
+            if is_place_known {
+                // The cause is said once, and no right of a folder is taken.
+                let others = ["folder", "permissions"];
+                assert!(
+                    found.iter().all(|one| !others.contains(&one.check)),
+                    "{found:?}"
+                );
+            }
         }
         let url = format!("sqlite:{}", inside("x.db"));
         let found = examine(&StoreOptions::new(&url, Role::Command)).await;

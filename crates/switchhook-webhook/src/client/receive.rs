@@ -3,7 +3,8 @@
 use bytes::Bytes;
 use http::header;
 use reqwest::StatusCode;
-use tokio::time::Instant;
+use std::time::Duration;
+use tokio::time::{Instant, timeout};
 use url::Url;
 
 use super::body::{Body, decode, read};
@@ -67,6 +68,37 @@ pub(super) async fn receive(
     progress.raw = read.into_bytes();
     let Progress { meta, raw, .. } = progress;
     evaluate_response(webhook, (response.status(), url), meta, raw)
+}
+
+/// Bytes of a delivery's response that are read so that its connection can be reused.
+const DISCARD_BYTES: usize = 4 * 1024;
+
+/// Returns the failure of a delivery that its status is; `None` for 2xx. The body is read so that
+/// the connection can be reused, for the sentence, and for a fault (`response.fault`).
+pub(super) async fn refusal(
+    webhook: &Webhook,
+    (response, url): (&mut reqwest::Response, &Url),
+    time: Duration,
+) -> Option<Failure> {
+    let limit = if webhook.answer.reads_faults() {
+        webhook.response_limit()
+    } else {
+        DISCARD_BYTES
+    };
+    let read = timeout(time, read(response, limit, url)).await;
+    let body = read.ok().and_then(Result::ok);
+    let body = body.and_then(|sent| decode(response, sent, limit).ok());
+    let whole = matches!(&body, Some(Body::Whole(_)));
+    let body = body.map(Body::into_bytes).unwrap_or_default();
+    let redirect = redirect_target(response, url);
+    let refused = error::status_failure(response.status(), url, redirect.as_deref(), &body)?;
+    let content_type = response.headers().get(header::CONTENT_TYPE);
+    let content_type = content_type.and_then(|value| value.to_str().ok());
+    let fault = whole.then(|| webhook.answer.fault(content_type, &body));
+    Some(match fault.flatten() {
+        Some(fault) => Failure::fault(refused.reason, fault),
+        None => refused,
+    })
 }
 
 /// Evaluates a response that was read.

@@ -290,7 +290,9 @@ pub(super) async fn deliver(
             .deliver_within(webhook, &mut prepared, turn.limit)
             .await;
         let (answered, none) = (delivered.as_ref().ok(), delivered.as_ref().err());
-        let failure = none.map(|none| &none.failure);
+        let fault = answered.and_then(|delivery| delivery.failure.as_ref());
+        let fault = fault.filter(|failure| failure.is_fault);
+        let failure = none.map(|none| &none.failure).or(fault);
         let end = TryEnd {
             status: answered.map(|delivery| delivery.status),
             failure,

@@ -10,9 +10,9 @@ use http::header::{HeaderName, HeaderValue};
 use std::time::Duration;
 use url::Url;
 
-use super::{BodyPlan, Field, MAX_TIMEOUT, UrlPlan, Webhook, sample};
+use super::{BodyPlan, Field, MAX_TIMEOUT, UrlPlan, Webhook, body_probe, sample};
 use crate::compile_error::CompileError;
-use crate::context::{Scope, is_only_after, misspelt};
+use crate::context::{ProbeValue, Scope, is_only_after, misspelt};
 use crate::options::{Auth, Body, NamedTemplate, WebhookOptions};
 use crate::response::ResponseParser;
 use crate::template::{TemplateId, TemplatePlace, Templates};
@@ -80,7 +80,6 @@ impl Compiler {
         let answer = ResponseParser::compile(&options.response, &mut self.errors);
         let names = std::mem::take(&mut self.names);
         let branches = Arc::new(names.branches);
-        let compared = names.compared.into_iter().collect();
         let keyed = fallback_urls.iter().map(|url| (FALLBACK_URLS, url));
         for (key, url) in url.iter().map(|url| ("url", url)).chain(keyed) {
             if let UrlPlan::Template(url) = url {
@@ -106,7 +105,7 @@ impl Compiler {
             answer,
             reads: names.headers.into_iter().collect(),
             branches,
-            compared,
+            comparisons: names.comparisons,
             after_only: names.after_only,
         })
     }
@@ -202,14 +201,14 @@ impl Compiler {
     ) -> Option<TemplateId> {
         match templates.add(place, key, source) {
             Ok(handle) => {
-                let (names, source) = templates.reads(&handle);
-                for unknown in self.names.add(&names, &source) {
+                let names = templates.reads(&handle);
+                for unknown in self.names.add(&names, source) {
                     self.unknown(key, &unknown);
                 }
                 for name in &names {
                     self.check_name(key, name);
                 }
-                for text in self.names.add_comparisons(&source) {
+                for text in self.names.add_comparisons(source) {
                     self.text_compared(key, &text);
                 }
                 self.probe(templates, key, &handle);
@@ -224,7 +223,7 @@ impl Compiler {
     }
 
     fn probe(&mut self, templates: &Templates, key: &str, handle: &TemplateId) {
-        let scope = Scope::probe(Arc::new(self.names.branches.clone()));
+        let scope = Scope::probe(ProbeValue::Text("1"), Arc::new(self.names.branches.clone()));
         if let Some(what) = templates.unknown(handle, &scope.root()) {
             let help = "use minijinja's filters, tests and functions; every value is escaped for \
                         its place without one";
@@ -337,14 +336,17 @@ impl Compiler {
                 Some(&Method::POST | &Method::PUT | &Method::PATCH) => BodyPlan::Predefined,
                 Some(_) | None => BodyPlan::Nothing,
             },
-            Body::Json(source) => BodyPlan::Json(self.template(
-                templates,
-                TemplatePlace::Json,
-                "body.json",
-                source,
-            )?),
+            Body::Json(source) => {
+                let key = "body.json";
+                let handle = self.template(templates, TemplatePlace::Json, key, source)?;
+                self.judge_body(key, body_probe::json(source, &self.names.branches));
+                BodyPlan::Json(handle)
+            }
             Body::Xml(source) => {
-                BodyPlan::Xml(self.template(templates, TemplatePlace::Xml, "body.xml", source)?)
+                let key = "body.xml";
+                let handle = self.template(templates, TemplatePlace::Xml, key, source)?;
+                self.judge_body(key, body_probe::xml(source, &self.names.branches));
+                BodyPlan::Xml(handle)
             }
             Body::Form(entries) => {
                 BodyPlan::Form(self.fields(templates, "body.form", TemplatePlace::Field, entries))
@@ -356,6 +358,14 @@ impl Compiler {
                 source,
             )?),
         })
+    }
+
+    /// Adds what makes a body wrong in every call, if its template has no other error.
+    fn judge_body(&mut self, key: &str, wrong: Option<(String, &str)>) {
+        let is_wrong_already = self.errors.iter().any(|error| error.key == key);
+        if let Some((what, help)) = wrong.filter(|_| !is_wrong_already) {
+            self.error(key, what, help);
+        }
     }
 
     fn authorization(&mut self, auth: &Auth) -> Option<HeaderValue> {

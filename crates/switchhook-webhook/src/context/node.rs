@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use minijinja::value::{Enumerator, Object, Value};
 
-use super::{EXACT, Scope, VARIABLE};
+use super::{EXACT, Scope, VARIABLE, is_only_after, probe};
 
 /// Returns the root of the names of `scope`.
 pub(super) fn root(scope: Arc<Scope>) -> Value {
@@ -45,6 +45,9 @@ impl Node {
             "flow" => Some(self.child(At::Dotted("flow".into()))),
             "call" => Some(self.child(At::Call)),
             "channel" => Some(self.child(At::Channel)),
+            name if self.scope.probe.is_some() && is_only_after(name) => {
+                self.scope.probe?.anything()
+            }
             "document" => Some(self.scope.document.clone()),
             other => {
                 let value = self.scope.document.get_attr(other).ok();
@@ -117,6 +120,9 @@ impl Object for Node {
 /// Returns the value that a prefix prints as: the variable of its own name, or undefined. `None`
 /// for other values, and for `flow.key` itself.
 pub(crate) fn own_value(value: &Value) -> Option<Value> {
+    if let Some(own) = probe::own_value(value) {
+        return Some(own);
+    }
     let node = value.downcast_object_ref::<Node>()?;
     let At::Dotted(name) = &node.at else {
         return None;

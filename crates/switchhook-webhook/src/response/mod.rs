@@ -156,6 +156,12 @@ impl ResponseParser {
         }
     }
 
+    /// Whether a response is searched for a fault.
+    #[must_use]
+    pub(crate) fn reads_faults(&self) -> bool {
+        self.fault.is_some()
+    }
+
     /// Returns the text of the fault that a response of any status carries; `None` if it carries
     /// none, or does not parse.
     #[must_use]

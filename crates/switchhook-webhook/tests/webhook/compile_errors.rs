@@ -127,6 +127,45 @@ fn a_filter_that_is_not_there_is_a_fault() {
 }
 
 #[test]
+fn a_body_that_no_call_could_make_valid_is_a_fault_with_its_line() {
+    for (body, key, words, cure) in [
+        (
+            Body::Json("{\n  'lead': {{ flow.key.lead | tojson }}\n}".into()),
+            "body.json",
+            "on line 2",
+            "| tojson",
+        ),
+        (
+            Body::Json(r#"{"lead": {{ "text " ~ flow.key.lead }}}"#.into()),
+            "body.json",
+            "outside of quotes",
+            "| tojson",
+        ),
+        (
+            Body::Xml("<lead>\n{{ flow.key.lead }}</load>".into()),
+            "body.xml",
+            "2:",
+            "close every tag",
+        ),
+    ] {
+        let found = compile_errors(WebhookOptions {
+            body,
+            ..options("https://crm.example/")
+        });
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!(found[0].key, key);
+        assert!(found[0].what.contains(words), "{}", found[0]);
+        assert!(found[0].help.contains(cure), "{}", found[0]);
+    }
+    // What is wrong in another way is said once.
+    let found = compile_errors(WebhookOptions {
+        body: Body::Json("{lead: {{ flaw.key.x }}}".into()),
+        ..options("https://crm.example/")
+    });
+    assert_eq!(found.len(), 1, "{found:?}");
+}
+
+#[test]
 fn a_webhook_prints_without_what_its_templates_hold() {
     let webhook = compile(WebhookOptions {
         headers: vec![entry("X-Api-Key", "correct-horse", false)],

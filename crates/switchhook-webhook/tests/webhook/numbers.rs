@@ -1,8 +1,8 @@
 //! Values that came as numbers, in templates.
 
 use switchhook_core::outcome::Reason;
-use switchhook_webhook::Webhook;
 use switchhook_webhook::options::{Body, WebhookOptions};
+use switchhook_webhook::{CallContext, Webhook};
 
 use crate::rendering::*;
 
@@ -60,6 +60,156 @@ fn a_value_that_came_as_a_number_is_one_and_keeps_its_text() {
             expected,
             "{value}"
         );
+    }
+}
+
+#[test]
+fn a_number_of_any_form_prints_as_it_came_and_compares_by_its_value() {
+    let flags = ("variable_flow.json_keys", "n");
+    let compared = "[{% if flow.key.n > 3 %}1{% else %}0{% endif %},\
+                    {% if flow.key.n == 1.1 %}1{% else %}0{% endif %},\
+                    {% if 3 >= flow.key.n %}1{% else %}0{% endif %}]";
+    for (value, expected) in [
+        ("2", "[0,0,1]"),
+        ("10", "[1,0,0]"),
+        ("1.1", "[0,1,1]"),
+        ("1.10", "[0,1,1]"),
+        ("1E5", "[1,0,0]"),
+        ("1e-5", "[0,0,1]"),
+        ("-0", "[0,0,1]"),
+        ("9223372036854775808", "[1,0,0]"),
+        ("18446744073709551615", "[1,0,0]"),
+        ("18446744073709551616", "[1,0,0]"),
+        ("-9223372036854775809", "[0,0,1]"),
+        ("340282366920938463463374607431768211456", "[1,0,0]"),
+        (
+            "123456789012345678901234567890123456789012345678901234567890",
+            "[1,0,0]",
+        ),
+        (
+            "-123456789012345678901234567890123456789012345678901234567890",
+            "[0,0,1]",
+        ),
+    ] {
+        let headers = [flags, ("variable_flow.key.n", value)];
+        let rendered = |template: &str| body(Body::Json(template.into()), &headers).unwrap();
+        let (bare, json) = ("[{{ flow.key.n }}]", "[{{ flow.key.n | tojson }}]");
+        for template in [bare, json, "{{ [flow.key.n] | tojson }}"] {
+            assert_eq!(rendered(template), format!("[{value}]"), "{template}");
+        }
+        assert_eq!(rendered("[\"{{ flow.key.n }}\"]"), format!("[\"{value}\"]"));
+        let form = "{{ flow.key.n }}";
+        let text = body(Body::Text(form.into()), &headers).unwrap();
+        assert_eq!(text, value);
+        assert_eq!(rendered(compared), expected, "{value}");
+    }
+}
+
+#[test]
+fn a_number_calculates_in_every_form() {
+    let flags = ("variable_flow.json_keys", "n");
+    for (template, value, expected) in [
+        ("[{{ flow.key.n + 1 }}]", "2", "[3]"),
+        ("[{{ flow.key.n + 1 }}]", "1.5", "[2.5]"),
+        ("[{{ flow.key.n + 1 }}]", "1.10", "[2.1]"),
+        (
+            "[{{ flow.key.n + 1 }}]",
+            "18446744073709551616",
+            "[18446744073709551617]",
+        ),
+        (
+            "[{{ flow.key.n - 1 }}]",
+            "-9223372036854775809",
+            "[-9223372036854775810]",
+        ),
+        ("[{{ flow.key.n * 2 }}]", "1E5", "[200000.0]"),
+        ("[{{ flow.key.n | int }}]", "2.50", "[2]"),
+        ("[{{ flow.key.n | round }}]", "2.60", "[3.0]"),
+        ("[{{ flow.key.n in [1.1, 2] }}]", "1.10", "[true]"),
+        (
+            "[{% if flow.key.n %}1{% else %}0{% endif %}]",
+            "0.00",
+            "[0]",
+        ),
+        (r#"[{{ flow.key["n"] > 3 }}]"#, "1.10", "[false]"),
+        ("[{% set n = flow.key.n %}{{ n }}]", "1.10", "[1.10]"),
+        ("[{{ flow.key.n | default(0) }}]", "1.10", "[1.10]"),
+    ] {
+        let headers = [flags, ("variable_flow.key.n", value)];
+        let rendered = body(Body::Json(template.into()), &headers);
+        assert_eq!(rendered.unwrap(), expected, "{template} {value}");
+    }
+    // Where a missing value fails, it can be tested for.
+    let query = entry(
+        "n",
+        "{{ 1 if flow.key.none is defined else flow.key.n + 1 }}",
+        true,
+    );
+    let options_of = WebhookOptions {
+        query: vec![query],
+        ..options("https://crm.example/")
+    };
+    let prepared = prepare(options_of, &[flags, ("variable_flow.key.n", "1.10")]).unwrap();
+    assert_eq!(prepared.url.query(), Some("n=2.1"));
+    // Also numbers of a document.
+    let document = serde_json::json!({"keys": [
+        {"name": "a", "value": serde_json::from_str::<serde_json::Value>("1.10").unwrap()},
+        {"name": "b", "value": serde_json::from_str::<serde_json::Value>("4.00").unwrap()},
+    ]});
+    let template = "[{% for key in keys if key.value > 3 %}{{ key.value }}{% endfor %}]";
+    let webhook = compile(WebhookOptions {
+        body: Body::Json(template.into()),
+        ..options("https://crm.example/")
+    });
+    let headers = channel(&[]);
+    let call = CallContext {
+        headers: &headers,
+        document: Some(&document),
+        predefined: &Vec::new,
+    };
+    assert_eq!(webhook.prepare(&call).unwrap().body, "[4.00]");
+}
+
+#[test]
+fn a_number_is_not_compared_with_a_text() {
+    let flags = ("variable_flow.json_keys", "n,flag");
+    let headers = [
+        flags,
+        ("variable_flow.key.n", "3"),
+        ("variable_flow.key.flag", "true"),
+        ("variable_flow.key.text", "3"),
+    ];
+    for (expression, expected) in [
+        (
+            "flow.key.n == \"3\"",
+            Err("flow.key.n, which is no text, with a text"),
+        ),
+        ("'3' != flow.key.n", Err("(flow.key.n | string)")),
+        (
+            "flow.key.flag == \"true\"",
+            Err("flow.key.flag, which is no text"),
+        ),
+        (
+            "flow.key.n == flow.key.text",
+            Err("flow.key.text, which is a text, with flow.key.n"),
+        ),
+        ("flow.key.text > flow.key.n", Err("(flow.key.text | int)")),
+        ("(flow.key.n | string) == \"3\"", Ok("[true]")),
+        ("flow.key.text == \"3\"", Ok("[true]")),
+        ("flow.key.none == \"3\"", Ok("[false]")),
+        ("flow.key.none == flow.key.n", Ok("[false]")),
+        ("flow.key.flag == true", Ok("[true]")),
+    ] {
+        let template = format!("[{{{{ {expression} }}}}]");
+        let rendered = body(Body::Json(template), &headers);
+        match (rendered, expected) {
+            (Ok(rendered), Ok(expected)) => assert_eq!(rendered, expected, "{expression}"),
+            (Err(failure), Err(words)) => {
+                assert_eq!(failure.reason, Reason::InvalidRequest);
+                assert!(failure.detail.contains(words), "{failure}");
+            }
+            (found, _) => panic!("{expression}: {found:?}"),
+        }
     }
 }
 

@@ -128,7 +128,13 @@ fn a_json_body_stays_the_document_that_its_template_is() {
         assert_eq!(failure.reason, Reason::InvalidRequest, "{value}");
         assert!(failure.detail.contains("tojson"), "{}", failure.detail);
     }
-    let broken = json_body("{\"a\": }", &[]).unwrap_err();
+    let comma = r#"{"a": 1,{% if flow.key.b %}"b": 1{% endif %}}"#;
+    let broken = json_body(comma, &[]).unwrap_err();
+    assert!(
+        broken.detail.contains("is not valid JSON"),
+        "{}",
+        broken.detail
+    );
     assert_eq!(broken.reason, Reason::InvalidRequest);
     let filtered = json_body(
         r#"{"a": "{{ flow.key.x | e }}"}"#,

@@ -106,7 +106,7 @@ fn a_file_that_cannot_be_read_has_the_cure_of_its_cause() {
     let path = |name: &str| folder.path().join(name);
     std::fs::write(path("file"), b"a = \"\xff\"").unwrap();
     for (name, wanted) in [
-        ("none.toml", "; name another file with --config"),
+        ("none.toml", "there is no such file; name another file with --config"),
         ("", "it is a folder; name a file in it"),
         ("file", "it is not UTF-8; save it as UTF-8"),
         ("file/x.toml", "a part of its path is a file, not a folder; correct the path"),
@@ -116,7 +116,7 @@ fn a_file_that_cannot_be_read_has_the_cure_of_its_cause() {
         assert!(found.contains(": cannot be read: ") && found.ends_with(wanted), "{found}");
         let text = format!("[webhooks.x]\nurl = \"https://crm.example/\"\ntls.ca_file = \"{}\"\n", path(name).display());
         let found = Config::parse(&text, "x.toml").unwrap_err().to_string();
-        let wanted = if name == "none.toml" { "as PEM, readable by switchhook" } else { wanted };
+        let wanted = if name == "none.toml" { "there is no such file; correct the path, or write the certificates or the key into it as PEM" } else { wanted };
         assert!(found.contains("x.toml:3: webhooks.x.tls.ca_file: ") && found.ends_with(wanted), "{found}");
     }
 }

@@ -225,10 +225,7 @@ fn answers_too_large_for_a_message_and_timeouts_beyond_the_schedule_are_warned_o
 }
 
 #[test]
-fn an_address_that_others_reach_and_a_map_that_nobody_reads_are_warned_of() {
-    let open = read_in("[listen]\nesl = \"0.0.0.0:8084\"", &[]).unwrap();
-    assert_eq!(open.warnings[0].key, "listen.esl");
-    assert_eq!(open.warnings[0].line, Some(2));
+fn a_map_that_nobody_reads_and_credentials_without_a_proxy_are_warned_of() {
     let unread = webhook(
         "wait_for_response = false\nresponse.map = { q = { path = \"$.q\", as = \"word\" } }",
     )

@@ -8,6 +8,7 @@
 use test_support::{collector, peer, place, port8021, receiver, running};
 
 mod confirm;
+mod faults;
 mod hostile;
 mod life;
 mod limits;
