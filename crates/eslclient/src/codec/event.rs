@@ -6,7 +6,7 @@ use std::fmt;
 use super::error::DecodeError;
 use super::index::{Coding, Field, Index};
 use super::limits::Limits;
-use super::span::Span;
+use super::span::{Span, position};
 use super::{escape, json, plain, text};
 use crate::shortened::Shortened;
 
@@ -58,6 +58,31 @@ impl Event {
             text,
             index,
             format,
+        })
+    }
+
+    /// Makes the event of a frame whose head of `head` bytes is the event, with its lines indexed.
+    pub(super) fn indexed(
+        bytes: Vec<u8>,
+        head: u32,
+        mut index: Index,
+        limits: &Limits,
+    ) -> Result<Self, DecodeError> {
+        if index.fields.len() > limits.headers {
+            return Err(DecodeError::TooManyHeaders {
+                limit: limits.headers,
+            });
+        }
+        let text = match String::from_utf8(bytes) {
+            Ok(text) => text,
+            // U+FFFD in place of other bytes moves what is behind it.
+            Err(error) => return Self::new(error.into_bytes(), 0, Format::Plain, limits),
+        };
+        index.body = (head, position(text.len()));
+        Ok(Self {
+            index: index.with_tags(&text),
+            text,
+            format: Format::Plain,
         })
     }
 
