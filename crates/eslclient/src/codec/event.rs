@@ -10,6 +10,9 @@ use super::span::{Span, position};
 use super::{escape, json, plain, text};
 use crate::shortened::Shortened;
 
+/// The prefix of a channel variable's header.
+const VARIABLE: &str = "variable_";
+
 /// The format of events on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -116,7 +119,7 @@ impl Event {
     /// Returns the value of a channel variable, which is the header `variable_NAME`.
     #[must_use]
     pub fn variable(&self, name: &str) -> Option<Cow<'_, str>> {
-        self.named("variable_", name)
+        self.named(VARIABLE, name)
             .next()
             .map(|field| self.value(field))
     }
@@ -157,6 +160,58 @@ impl Event {
             let name = self.field_name(field);
             wanted(&name).then(|| (name, self.value(field)))
         })
+    }
+
+    /// Iterates over the channel variables whose name begins with `prefix`, in this case. Others
+    /// are not decoded.
+    ///
+    /// Each item is the variable's name, its value as bytes of the wire (see
+    /// [`Event::raw_and_decoded`]), and its value decoded.
+    pub fn variables_beginning<'a>(
+        &'a self,
+        prefix: &'a str,
+    ) -> impl Iterator<Item = (Cow<'a, str>, &'a [u8], Cow<'a, str>)> {
+        let first = prefix.bytes().next();
+        let fields = self.index.fields.iter();
+        // One byte rules out most of the others.
+        let fields = fields.filter(move |field| self.may_have(field, VARIABLE.len(), first));
+        fields.filter_map(move |field| {
+            let name = self.variable_name(field, prefix)?;
+            let raw = self.slice(field.value).as_bytes();
+            Some((name, raw, self.value(field)))
+        })
+    }
+
+    /// Returns whether the event has any channel variable.
+    #[must_use]
+    pub fn has_variables(&self) -> bool {
+        let first = VARIABLE.bytes().next();
+        let mut fields = self.index.fields.iter();
+        fields
+            .any(|field| self.may_have(field, 0, first) && self.variable_name(field, "").is_some())
+    }
+
+    /// Returns whether the byte at this position of a header's name may be `byte`.
+    #[inline]
+    fn may_have(&self, field: &Field, at: usize, byte: Option<u8>) -> bool {
+        let found = self.text.as_bytes().get(field.name.0 as usize + at);
+        self.index.escaped_names || byte.is_none() || found.copied() == byte
+    }
+
+    /// Returns the name of the variable in a header, if it is one and begins with `prefix`.
+    fn variable_name(&self, field: &Field, prefix: &str) -> Option<Cow<'_, str>> {
+        let is_wanted = |name: &str| name.starts_with(prefix);
+        match self.field_name(field) {
+            Cow::Borrowed(name) => {
+                let name = name.strip_prefix(VARIABLE);
+                name.filter(|name| is_wanted(name)).map(Cow::Borrowed)
+            }
+            Cow::Owned(name) => {
+                let name = name.strip_prefix(VARIABLE);
+                let name = name.filter(|name| is_wanted(name));
+                name.map(|name| Cow::Owned(name.to_owned()))
+            }
+        }
     }
 
     /// Returns the number of headers.
