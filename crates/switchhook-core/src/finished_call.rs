@@ -38,6 +38,19 @@ impl FinishedCall {
         Self::with_parts(legs, Vec::new(), &|_, _| false)
     }
 
+    /// Builds a call in progress from what is known of one leg.
+    pub(crate) fn of_snapshot(leg: Leg) -> Self {
+        Self {
+            id: leg.uuid.clone(),
+            legs: vec![leg],
+            unseen: Vec::new(),
+            headless: false,
+            parts: Vec::new(),
+            heritage: None,
+            withheld: Vec::new(),
+        }
+    }
+
     /// Builds a call from its legs and those that took part in it. `elsewhere` says of a leg and
     /// a Unique-ID that it names whether that channel is known to belong to another call.
     #[must_use]

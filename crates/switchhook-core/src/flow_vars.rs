@@ -1,6 +1,7 @@
 //! Flow variables of a channel (`flow.name`, `flow.key.*`), and how they become the document's
 //! `keys`.
 
+use std::cell::LazyCell;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -69,32 +70,25 @@ impl FlowVars {
     #[must_use]
     pub fn read(event: &dyn Headers, limits: &KeyLimits) -> Option<Self> {
         let mut vars = Self::default();
-        let mut any = false;
         let mut bytes = 0;
         let (mut way_out, mut preset_line) = (false, false);
-        let mut wanted = |name: &str| {
-            let variable = name.strip_prefix("variable_");
-            any |= variable.is_some();
-            variable.is_some_and(|variable| variable.starts_with("flow."))
-        };
-        event.visit_those(
-            &mut wanted,
-            &mut |name, value| match name.strip_prefix("variable_flow.") {
-                Some("name") => vars.name = Some(value.to_owned()),
-                Some("account") => vars.account = Some(value.to_owned()),
-                Some("callee_type") => vars.callee_type = Some(value.to_owned()),
-                Some("way_out") => way_out = !value.is_empty(),
-                Some("line") => preset_line = value == PRESET_LINE,
-                Some("part_of") => vars.part_of = part_of(value),
-                Some("json_keys") => vars.json_keys = split(value),
-                Some(rest) => {
-                    if let Some(key) = rest.strip_prefix("key.") {
-                        vars.keep(key, value, &mut bytes, limits);
-                    }
+        let any = event.visit_variables(PREFIX, &mut |name, value| match name
+            .strip_prefix(PREFIX)
+            .unwrap_or_default()
+        {
+            "name" => vars.name = Some(value.to_owned()),
+            "account" => vars.account = Some(value.to_owned()),
+            "callee_type" => vars.callee_type = Some(value.to_owned()),
+            "way_out" => way_out = !value.is_empty(),
+            "line" => preset_line = value == PRESET_LINE,
+            "part_of" => vars.part_of = part_of(value),
+            "json_keys" => vars.json_keys = split(value),
+            other => {
+                if let Some(key) = other.strip_prefix("key.") {
+                    vars.keep(key, value, &mut bytes, limits);
                 }
-                None => {}
-            },
-        );
+            }
+        });
         vars.on_hold = way_out && preset_line && waits(event);
         any.then_some(vars)
     }
@@ -121,8 +115,10 @@ impl FlowVars {
         }
     }
 
-    fn text(&self, name: &str) -> Option<&str> {
-        let (_, text) = self.keys.iter().find(|(key, _)| key == name)?;
+    /// Returns the base64 text of a key's exact bytes.
+    fn companion(&self, name: &str) -> Option<&str> {
+        let is_its = |key: &str| key.strip_suffix("_b64") == Some(name);
+        let (_, text) = self.keys.iter().find(|(key, _)| is_its(key))?;
         Some(text)
     }
 
@@ -130,8 +126,10 @@ impl FlowVars {
     /// switch's text, else the switch's text. Parsed if `flow.json_keys` names it and it still is
     /// JSON.
     fn value(&self, name: &str, switch_text: &str) -> Value {
-        let base64 = self.text(&format!("{name}_b64"));
-        let text = match base64.and_then(|base64| exact(switch_text, base64)) {
+        let text = match self
+            .companion(name)
+            .and_then(|base64| exact(switch_text, base64))
+        {
             Some(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
             None if switch_text.starts_with(ARRAY) => return array(switch_text),
             None => switch_text.to_owned(),
@@ -155,10 +153,10 @@ impl FlowVars {
 /// that ends in `_b64` without a base name beside it is no companion and stays.
 #[must_use]
 pub(crate) fn merged(channels: &[&FlowVars], hidden: &[String]) -> Vec<(String, Value)> {
-    let names: HashSet<&str> = channels
-        .iter()
-        .flat_map(|vars| vars.keys.iter().map(|(name, _)| name.as_str()))
-        .collect();
+    let names = LazyCell::new(|| -> HashSet<&str> {
+        let keys = channels.iter().flat_map(|vars| &vars.keys);
+        keys.map(|(name, _)| name.as_str()).collect()
+    });
     let companion = |name: &str| {
         name.strip_suffix("_b64")
             .is_some_and(|base| names.contains(base) || hidden.iter().any(|hide| hide == base))
@@ -176,6 +174,9 @@ pub(crate) fn merged(channels: &[&FlowVars], hidden: &[String]) -> Vec<(String, 
     }
     found
 }
+
+/// The beginning of every flow variable's name.
+const PREFIX: &str = "flow.";
 
 /// The line that the hook presets.
 const PRESET_LINE: &str = "1";

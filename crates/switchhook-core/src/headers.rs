@@ -3,6 +3,9 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+/// The prefix of a channel variable's header.
+const VARIABLE: &str = "variable_";
+
 /// The headers of one channel: of an event, of the `connect` reply, or of a CDR file.
 /// Implementations decode only the headers that are read.
 pub trait Headers {
@@ -12,19 +15,25 @@ pub trait Headers {
     /// Calls `visit` with each header's name and decoded value, in wire order.
     fn visit(&self, visit: &mut dyn FnMut(&str, &str));
 
-    /// Calls `visit` for the headers whose name is `wanted`. Implementations skip the decoding of
-    /// all others where they can.
-    fn visit_those(&self, wanted: &mut dyn FnMut(&str) -> bool, visit: &mut dyn FnMut(&str, &str)) {
+    /// Calls `visit` with name and decoded value of each channel variable whose name begins with
+    /// `prefix`, in wire order. Returns whether there is any channel variable, whatever its name.
+    /// Implementations skip the decoding of all others where they can.
+    fn visit_variables(&self, prefix: &str, visit: &mut dyn FnMut(&str, &str)) -> bool {
+        let mut any = false;
         self.visit(&mut |name, value| {
-            if wanted(name) {
-                visit(name, value);
+            if let Some(variable) = name.strip_prefix(VARIABLE) {
+                any = true;
+                if variable.starts_with(prefix) {
+                    visit(variable, value);
+                }
             }
         });
+        any
     }
 
     /// Returns a channel variable's value (`variable_NAME` on the wire).
     fn variable(&self, name: &str) -> Option<Cow<'_, str>> {
-        self.get(&["variable_", name].concat())
+        self.get(&[VARIABLE, name].concat())
     }
 }
 
@@ -37,8 +46,8 @@ impl<H: Headers> Headers for &H {
         (**self).visit(visit);
     }
 
-    fn visit_those(&self, wanted: &mut dyn FnMut(&str) -> bool, visit: &mut dyn FnMut(&str, &str)) {
-        (**self).visit_those(wanted, visit);
+    fn visit_variables(&self, prefix: &str, visit: &mut dyn FnMut(&str, &str)) -> bool {
+        (**self).visit_variables(prefix, visit)
     }
 
     fn variable(&self, name: &str) -> Option<Cow<'_, str>> {

@@ -14,13 +14,16 @@ impl Headers for EventHeaders<'_> {
     }
 
     fn visit(&self, visit: &mut dyn FnMut(&str, &str)) {
-        self.visit_those(&mut |_| true, visit);
-    }
-
-    fn visit_those(&self, wanted: &mut dyn FnMut(&str) -> bool, visit: &mut dyn FnMut(&str, &str)) {
-        for (name, value) in self.0.iter_matching(wanted) {
+        for (name, value) in self.0.iter() {
             visit(&name, &value);
         }
+    }
+
+    fn visit_variables(&self, prefix: &str, visit: &mut dyn FnMut(&str, &str)) -> bool {
+        for (name, _, value) in self.0.variables_beginning(prefix) {
+            visit(&name, &value);
+        }
+        self.0.has_variables()
     }
 
     fn variable(&self, name: &str) -> Option<Cow<'_, str>> {

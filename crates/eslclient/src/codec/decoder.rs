@@ -1,12 +1,10 @@
 //! Collects bytes as they arrive and returns whole frames.
 
-use super::content_type::ContentType;
 use super::error::DecodeError;
 use super::frame::Frame;
+use super::head::Head;
 use super::limits::Limits;
 use super::memory_budget::{MemoryBudget, MemoryShare};
-use super::span::{Span, position};
-use super::{plain, scan};
 
 /// The highest limit: positions in a frame are `u32`.
 const GIB: usize = 1 << 30;
@@ -34,25 +32,8 @@ pub struct Decoder {
     start: usize,
     limits: Limits,
     head: Head,
-    memory: Option<Box<MemoryShare>>,
-}
-
-/// The state of the head that is being read. Positions count from the frame's start.
-#[derive(Debug, Clone, Default)]
-struct Head {
-    /// The start of the current line.
-    line: usize,
-    /// The position up to which the current line was searched for its end.
-    seen: usize,
-    lines: usize,
-    /// The length of the head in bytes, once it is whole.
-    whole: Option<usize>,
-    body: Option<usize>,
-    kind: Option<ContentType>,
-    /// The value of the first `Reply-Text`. In the reply to `connect` it follows more than a
-    /// hundred lines, so a second search would be slow.
-    reply: Option<Span>,
     error: Option<Box<DecodeError>>,
+    memory: Option<Box<MemoryShare>>,
 }
 
 impl Decoder {
@@ -64,6 +45,7 @@ impl Decoder {
             start: 0,
             limits: within_positions(limits),
             head: Head::default(),
+            error: None,
             memory: None,
         }
     }
@@ -86,10 +68,10 @@ impl Decoder {
     /// Adds bytes from the wire. [`Decoder::next_frame`] then returns the frames they complete.
     pub fn feed(&mut self, bytes: &[u8]) {
         self.compact();
-        let missing = self.wanted().saturating_sub(self.buffer.len());
+        let missing = self.head.frame_length().saturating_sub(self.buffer.len());
         // A peer can announce a body that it never sends: reserve at most 16 KiB ahead.
         let more = missing.min(16 * 1024).max(bytes.len());
-        if self.has_memory(self.buffer.len() + more) {
+        if self.has_memory(self.buffer.len() + more + self.head.memory()) {
             self.buffer.reserve(more);
             self.buffer.extend_from_slice(bytes);
         }
@@ -112,7 +94,8 @@ impl Decoder {
     fn fail(&mut self, error: DecodeError) {
         self.buffer = Vec::new();
         self.start = 0;
-        self.head.error = Some(Box::new(error));
+        self.head = Head::default();
+        self.error = Some(Box::new(error));
         if let Some(memory) = &mut self.memory {
             memory.resize(0);
         }
@@ -124,7 +107,7 @@ impl Decoder {
     /// Returns an error if the bytes are not Event Socket or are beyond a limit. Every later
     /// call returns the same error, because the start of the next frame is unknown.
     pub fn next_frame(&mut self) -> Result<Option<Frame>, DecodeError> {
-        if let Some(error) = &self.head.error {
+        if let Some(error) = &self.error {
             return Err(error.as_ref().clone());
         }
         match self.advance() {
@@ -145,7 +128,7 @@ impl Decoder {
     /// Returns the size of the buffer in bytes; 0 if no byte is pending.
     #[must_use]
     pub fn memory(&self) -> usize {
-        self.buffer.capacity()
+        self.buffer.capacity() + self.head.memory()
     }
 
     fn advance(&mut self) -> Result<Option<Frame>, DecodeError> {
@@ -153,20 +136,19 @@ impl Decoder {
             self.skip_blank_lines();
             self.read_head()?;
         }
-        let Some(head) = self.head.whole else {
+        if self.head.whole.is_none() {
             return Ok(None);
-        };
-        let total = head + self.head.body.unwrap_or(0);
+        }
+        let total = self.head.frame_length();
         if self.pending() < total {
             return Ok(None);
         }
-        let Head { kind, reply, .. } = std::mem::take(&mut self.head);
-        let kind = kind.unwrap_or(ContentType::Other);
+        let head = std::mem::take(&mut self.head);
         let frame = self.take(total);
         if let Some(memory) = &mut self.memory {
             memory.resize(self.buffer.len());
         }
-        Ok(Some(Frame::new(frame, position(head), kind, reply)))
+        Ok(Some(Frame::new(frame, head)))
     }
 
     /// Takes a frame out of the buffer, without a copy if the buffer holds nothing else.
@@ -196,16 +178,9 @@ impl Decoder {
         }
     }
 
-    /// Returns the length of the current frame as far as it is known, in bytes.
-    fn wanted(&self) -> usize {
-        self.head
-            .whole
-            .map_or(0, |head| head + self.head.body.unwrap_or(0))
-    }
-
     /// Skips line ends before a head, as the switch does (`read_packet`, `mod_event_socket.c`).
     fn skip_blank_lines(&mut self) {
-        if self.head.seen > 0 {
+        if !self.head.is_new() {
             return;
         }
         let blank = self.buffer[self.start..]
@@ -219,28 +194,7 @@ impl Decoder {
     }
 
     fn read_head(&mut self) -> Result<(), DecodeError> {
-        let bytes = &self.buffer[self.start..];
-        let limit = self.limits.header_bytes;
-        while let Some(found) = scan::far::<b'\n', b'\n'>(&bytes[self.head.seen..]) {
-            let end = self.head.seen + found;
-            if end >= limit {
-                return Err(DecodeError::HeadTooLong { limit });
-            }
-            let start = self.head.line;
-            let line = plain::without_cr(&bytes[start..end]);
-            self.head.line = end + 1;
-            self.head.seen = end + 1;
-            if line.is_empty() {
-                self.head.whole = Some(end + 1);
-                return Ok(());
-            }
-            self.head.note(start, line, &self.limits)?;
-        }
-        self.head.seen = bytes.len();
-        if bytes.len() > limit {
-            return Err(DecodeError::HeadTooLong { limit });
-        }
-        Ok(())
+        self.head.read(&self.buffer[self.start..], &self.limits)
     }
 }
 
@@ -251,52 +205,4 @@ fn within_positions(limits: Limits) -> Limits {
         body_bytes: limits.body_bytes.min(GIB),
         ..limits
     }
-}
-
-impl Head {
-    /// Evaluates the line that begins at `start`.
-    fn note(&mut self, start: usize, line: &[u8], limits: &Limits) -> Result<(), DecodeError> {
-        self.lines += 1;
-        if self.lines > limits.headers {
-            return Err(DecodeError::TooManyHeaders {
-                limit: limits.headers,
-            });
-        }
-        let (name, value) = plain::split(line).ok_or(DecodeError::BadHeader)?;
-        if name.eq_ignore_ascii_case(b"Content-Length") {
-            return self.note_length(value, limits);
-        }
-        if self.kind.is_none() && name.eq_ignore_ascii_case(b"Content-Type") {
-            self.kind = Some(ContentType::of(value.trim_ascii()));
-        } else if self.reply.is_none() && name.eq_ignore_ascii_case(b"Reply-Text") {
-            let end = start + line.len();
-            self.reply = Some((position(end - value.len()), position(end)));
-        }
-        Ok(())
-    }
-
-    fn note_length(&mut self, value: &[u8], limits: &Limits) -> Result<(), DecodeError> {
-        if self.body.is_some() {
-            return Err(DecodeError::TwoContentLengths);
-        }
-        let announced = number(value.trim_ascii()).ok_or(DecodeError::BadContentLength)?;
-        let limit = limits.body_bytes;
-        match usize::try_from(announced) {
-            Ok(length) if length <= limit => {
-                self.body = Some(length);
-                Ok(())
-            }
-            Ok(_) | Err(_) => Err(DecodeError::BodyTooLong { announced, limit }),
-        }
-    }
-}
-
-/// Parses digits only: no sign, no space. A number above `u64::MAX` becomes `u64::MAX`.
-fn number(value: &[u8]) -> Option<u64> {
-    if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    let text = std::str::from_utf8(value).ok()?;
-    // Too many digits for a u64 are still a length, above every limit.
-    Some(text.parse().unwrap_or(u64::MAX))
 }

@@ -6,9 +6,12 @@ use std::fmt;
 use super::error::DecodeError;
 use super::index::{Coding, Field, Index};
 use super::limits::Limits;
-use super::span::Span;
+use super::span::{Span, position};
 use super::{escape, json, plain, text};
 use crate::shortened::Shortened;
+
+/// The prefix of a channel variable's header.
+const VARIABLE: &str = "variable_";
 
 /// The format of events on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -61,6 +64,31 @@ impl Event {
         })
     }
 
+    /// Makes the event of a frame whose head of `head` bytes is the event, with its lines indexed.
+    pub(super) fn indexed(
+        bytes: Vec<u8>,
+        head: u32,
+        mut index: Index,
+        limits: &Limits,
+    ) -> Result<Self, DecodeError> {
+        if index.fields.len() > limits.headers {
+            return Err(DecodeError::TooManyHeaders {
+                limit: limits.headers,
+            });
+        }
+        let text = match String::from_utf8(bytes) {
+            Ok(text) => text,
+            // U+FFFD in place of other bytes moves what is behind it.
+            Err(error) => return Self::new(error.into_bytes(), 0, Format::Plain, limits),
+        };
+        index.body = (head, position(text.len()));
+        Ok(Self {
+            index: index.with_tags(&text),
+            text,
+            format: Format::Plain,
+        })
+    }
+
     /// Returns the size of the event in memory, in bytes.
     pub(crate) fn size(&self) -> usize {
         self.text.len()
@@ -91,7 +119,7 @@ impl Event {
     /// Returns the value of a channel variable, which is the header `variable_NAME`.
     #[must_use]
     pub fn variable(&self, name: &str) -> Option<Cow<'_, str>> {
-        self.named("variable_", name)
+        self.named(VARIABLE, name)
             .next()
             .map(|field| self.value(field))
     }
@@ -132,6 +160,58 @@ impl Event {
             let name = self.field_name(field);
             wanted(&name).then(|| (name, self.value(field)))
         })
+    }
+
+    /// Iterates over the channel variables whose name begins with `prefix`, in this case. Others
+    /// are not decoded.
+    ///
+    /// Each item is the variable's name, its value as bytes of the wire (see
+    /// [`Event::raw_and_decoded`]), and its value decoded.
+    pub fn variables_beginning<'a>(
+        &'a self,
+        prefix: &'a str,
+    ) -> impl Iterator<Item = (Cow<'a, str>, &'a [u8], Cow<'a, str>)> {
+        let first = prefix.bytes().next();
+        let fields = self.index.fields.iter();
+        // One byte rules out most of the others.
+        let fields = fields.filter(move |field| self.may_have(field, VARIABLE.len(), first));
+        fields.filter_map(move |field| {
+            let name = self.variable_name(field, prefix)?;
+            let raw = self.slice(field.value).as_bytes();
+            Some((name, raw, self.value(field)))
+        })
+    }
+
+    /// Returns whether the event has any channel variable.
+    #[must_use]
+    pub fn has_variables(&self) -> bool {
+        let first = VARIABLE.bytes().next();
+        let mut fields = self.index.fields.iter();
+        fields
+            .any(|field| self.may_have(field, 0, first) && self.variable_name(field, "").is_some())
+    }
+
+    /// Returns whether the byte at this position of a header's name may be `byte`.
+    #[inline]
+    fn may_have(&self, field: &Field, at: usize, byte: Option<u8>) -> bool {
+        let found = self.text.as_bytes().get(field.name.0 as usize + at);
+        self.index.escaped_names || byte.is_none() || found.copied() == byte
+    }
+
+    /// Returns the name of the variable in a header, if it is one and begins with `prefix`.
+    fn variable_name(&self, field: &Field, prefix: &str) -> Option<Cow<'_, str>> {
+        let is_wanted = |name: &str| name.starts_with(prefix);
+        match self.field_name(field) {
+            Cow::Borrowed(name) => {
+                let name = name.strip_prefix(VARIABLE);
+                name.filter(|name| is_wanted(name)).map(Cow::Borrowed)
+            }
+            Cow::Owned(name) => {
+                let name = name.strip_prefix(VARIABLE);
+                let name = name.filter(|name| is_wanted(name));
+                name.map(|name| Cow::Owned(name.to_owned()))
+            }
+        }
     }
 
     /// Returns the number of headers.
@@ -203,13 +283,16 @@ fn decode(raw: &str, coding: Coding) -> Cow<'_, str> {
 
 /// Returns whether `whole` is `prefix` followed by `name`, in any case.
 fn is_joined(whole: &str, prefix: &str, name: &str) -> bool {
-    whole
-        .as_bytes()
-        .split_at_checked(prefix.len())
-        .is_some_and(|(first, second)| {
-            second.eq_ignore_ascii_case(name.as_bytes())
-                && first.eq_ignore_ascii_case(prefix.as_bytes())
-        })
+    if whole.len() != prefix.len() + name.len() {
+        return false;
+    }
+    let (first, second) = whole.as_bytes().split_at(prefix.len());
+    is_same(second, name.as_bytes()) && is_same(first, prefix.as_bytes())
+}
+
+/// Compares names in any case. Most are written as the switch writes them.
+fn is_same(found: &[u8], name: &[u8]) -> bool {
+    found == name || found.eq_ignore_ascii_case(name)
 }
 
 /// Shows every header and the body, long values up to a limit. Numbers of callers are among them:

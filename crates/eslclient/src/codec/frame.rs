@@ -6,8 +6,10 @@ use std::fmt;
 use super::content_type::ContentType;
 use super::error::DecodeError;
 use super::event::{Event, Format};
+use super::head::Head;
+use super::index::Index;
 use super::limits::Limits;
-use super::span::Span;
+use super::span::{Span, position};
 use super::{plain, text};
 use crate::shortened::Shortened;
 
@@ -22,15 +24,18 @@ pub struct Frame {
     kind: ContentType,
     /// The value of `Reply-Text`.
     reply: Option<Span>,
+    /// The lines of a head that is an event itself.
+    index: Option<Box<Index>>,
 }
 
 impl Frame {
-    pub(super) fn new(bytes: Vec<u8>, head: u32, kind: ContentType, reply: Option<Span>) -> Self {
+    pub(super) fn new(bytes: Vec<u8>, head: Head) -> Self {
         Self {
             bytes,
-            head,
-            kind,
-            reply,
+            head: position(head.whole.unwrap_or(0)),
+            kind: head.kind.unwrap_or(ContentType::Other),
+            reply: head.reply,
+            index: head.index,
         }
     }
 
@@ -89,9 +94,7 @@ impl Frame {
     /// `Event-Name` (`mod_event_socket.c`).
     #[must_use]
     pub fn is_encoded(&self) -> bool {
-        self.lines()
-            .next()
-            .is_some_and(|(name, _)| name == b"Event-Name")
+        self.index.is_some()
     }
 
     /// Decodes the event in a plain event, a JSON event or the reply to `connect`.
@@ -105,11 +108,11 @@ impl Frame {
         match self.kind {
             ContentType::EventPlain => Event::new(self.bytes, head, Format::Plain, limits),
             ContentType::EventJson => Event::new(self.bytes, head, Format::Json, limits),
-            ContentType::CommandReply if self.is_encoded() => {
-                Event::new(self.bytes, 0, Format::Plain, limits)
+            ContentType::CommandReply => {
+                let index = self.index.ok_or(DecodeError::NotAnEvent)?;
+                Event::indexed(self.bytes, self.head, *index, limits)
             }
-            ContentType::CommandReply
-            | ContentType::AuthRequest
+            ContentType::AuthRequest
             | ContentType::ApiResponse
             | ContentType::EventXml
             | ContentType::DisconnectNotice

@@ -63,6 +63,11 @@ impl Index {
         }
     }
 
+    /// Returns the memory of the positions, in bytes.
+    pub(super) fn memory(&self) -> usize {
+        self.fields.capacity() * size_of::<Field>()
+    }
+
     /// Iterates over the fields whose decoded name may be `prefix` and `name` in any case.
     pub(super) fn candidates(&self, prefix: &str, name: &str) -> impl Iterator<Item = &Field> {
         let length = prefix.len() + name.len();

@@ -11,6 +11,7 @@ mod escape;
 mod event;
 mod event_fields;
 mod frame;
+mod head;
 mod index;
 mod json;
 mod limits;

@@ -55,11 +55,6 @@ impl Block {
         self.push("\n").push(name).push(": ").push(checked);
     }
 
-    /// Returns whether the switch would unload its module at this command.
-    pub(super) fn unloads(&self) -> bool {
-        unloads(&self.0)
-    }
-
     /// Ends a command that a log may show whole.
     pub(super) fn finish_shown(self) -> Result<Command, CommandError> {
         let shown = self.len();
@@ -102,20 +97,34 @@ impl Block {
     /// Checks what must hold for every command, however it was built.
     fn check(&self) -> Result<(), CommandError> {
         limit("command", &self.0, LINES_LIMIT)?;
-        no_byte("command", &self.0, b"\r\0")?;
-        let bytes = self.0.as_bytes();
-        let mut ends = memchr_iter(b'\n', bytes);
-        if let Some(at) = ends.find(|at| bytes.get(at + 1) == Some(&b'\n')) {
-            return Err(CommandError::LineBreak {
-                what: "command",
-                at,
-            });
+        if has_control(&self.0) {
+            self.check_lines()?;
         }
-        if self.unloads() {
+        if unloads(&self.0) {
             return Err(CommandError::UnloadsModule);
         }
         Ok(())
     }
+
+    fn check_lines(&self) -> Result<(), CommandError> {
+        no_byte("command", &self.0, b"\r\0")?;
+        let bytes = self.0.as_bytes();
+        let mut ends = memchr_iter(b'\n', bytes);
+        match ends.find(|at| bytes.get(at + 1) == Some(&b'\n')) {
+            Some(at) => Err(CommandError::LineBreak {
+                what: "command",
+                at,
+            }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Returns whether a byte is a control character, as a line end is. Most commands have none.
+///
+/// All bytes are compared, so that the compiler compares many at once.
+fn has_control(text: &str) -> bool {
+    text.bytes().fold(false, |any, byte| any | (byte < b' '))
 }
 
 /// Returns whether a line carries the text to the switch unchanged.
@@ -175,14 +184,23 @@ pub(super) fn uuid(text: &str) -> Result<&str, CommandError> {
 
 /// Returns whether a channel's UUID may contain the byte.
 pub(super) fn in_uuid(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"_.:@-".contains(&byte)
+    alphanumeric_or(byte, *b"_.:@-")
+}
+
+/// Returns whether the byte is an ASCII letter or digit, or one of the others.
+///
+/// Without branches, so that the compiler compares many bytes at once.
+#[inline]
+pub(super) fn alphanumeric_or<const N: usize>(byte: u8, others: [u8; N]) -> bool {
+    let alphanumeric = byte.is_ascii_digit() | (byte | 0x20).is_ascii_lowercase();
+    others
+        .iter()
+        .fold(alphanumeric, |any, other| any | (byte == *other))
 }
 
 /// Checks a name without space, `@` or `:`.
 pub(super) fn word<'a>(what: &'static str, text: &'a str) -> Result<&'a str, CommandError> {
-    require(text, what, 256, |byte| {
-        byte.is_ascii_alphanumeric() || b"_.-+".contains(&byte)
-    })
+    require(text, what, 256, |byte| alphanumeric_or(byte, *b"_.-+"))
 }
 
 /// Checks text that is not empty, not longer than `longest` bytes and has only `allowed` bytes.
@@ -196,9 +214,13 @@ pub(super) fn require<'a>(
         return Err(CommandError::Empty { what });
     }
     limit(what, text, longest)?;
+    // No early exit: see `alphanumeric_or`.
+    if text.bytes().fold(true, |all, byte| all & allowed(byte)) {
+        return Ok(text);
+    }
     match text.bytes().position(|byte| !allowed(byte)) {
-        None => Ok(text),
         Some(at) => Err(CommandError::character(what, text, at)),
+        None => Ok(text),
     }
 }
 

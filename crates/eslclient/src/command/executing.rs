@@ -9,17 +9,34 @@
 /// count as well.
 pub(super) fn is_executing_variable(name: &str) -> bool {
     let name = name.as_bytes();
-    let first = name.first().map(u8::to_ascii_lowercase);
-    PREFIXES
-        .iter()
-        .map(|prefix| prefix.as_bytes())
-        .any(|prefix| {
-            // Every variable of every call is checked; few begin with the same letter.
-            first == prefix.first().copied()
-                && name
-                    .get(..prefix.len())
-                    .is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+    begins_like_one(name)
+        && PREFIXES.iter().any(|prefix| {
+            name.get(..prefix.len())
+                .is_some_and(|start| start.eq_ignore_ascii_case(prefix.as_bytes()))
         })
+}
+
+/// Returns whether the first two bytes are letters that some prefix has there. Every variable of
+/// every call is checked, and most are ruled out here.
+fn begins_like_one(name: &[u8]) -> bool {
+    const FIRST: u32 = letters_at(0);
+    const SECOND: u32 = letters_at(1);
+    let is_among = |byte: u8, letters: u32| {
+        let letter = byte.to_ascii_lowercase().wrapping_sub(b'a');
+        letter < 26 && letters & (1 << letter) != 0
+    };
+    matches!(name, [first, second, ..] if is_among(*first, FIRST) && is_among(*second, SECOND))
+}
+
+/// Returns the letters at a position of the prefixes, one bit each.
+const fn letters_at(position: usize) -> u32 {
+    let mut letters = 0;
+    let mut at = 0;
+    while at < PREFIXES.len() {
+        letters |= 1 << (PREFIXES[at].as_bytes()[position] - b'a');
+        at += 1;
+    }
+    letters
 }
 
 /// The beginnings of such names.
@@ -94,6 +111,15 @@ mod tests {
     fn a_name_that_begins_like_one_is_executed_too() {
         assert!(is_executing_variable("execute_on_answer_2"));
         assert!(is_executing_variable("api_after_bridge_crm"));
+    }
+
+    #[test]
+    fn every_prefix_is_known_by_itself_in_any_case() {
+        for prefix in super::PREFIXES {
+            assert!(is_executing_variable(prefix), "{prefix}");
+            assert!(is_executing_variable(&prefix.to_ascii_uppercase()));
+            assert!(!is_executing_variable(&prefix[..prefix.len() - 1]));
+        }
     }
 
     #[test]

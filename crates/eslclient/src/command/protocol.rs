@@ -132,7 +132,7 @@ impl Command {
 
     fn calling(verb: &str, name: &str, args: &str) -> Result<Block, CommandError> {
         require(name, "api name", 64, |byte| {
-            byte.is_ascii_alphanumeric() || b"_-.".contains(&byte)
+            block::alphanumeric_or(byte, *b"_-.")
         })?;
         let mut block = Block::new(verb);
         block.push(name);

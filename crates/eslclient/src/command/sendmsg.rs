@@ -143,7 +143,7 @@ pub struct Unicast {
 
 fn application(name: &str) -> Result<&str, CommandError> {
     require(name, "application name", 64, |byte| {
-        byte.is_ascii_alphanumeric() || b"_-".contains(&byte)
+        block::alphanumeric_or(byte, *b"_-")
     })
 }
 

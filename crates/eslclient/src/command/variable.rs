@@ -54,8 +54,12 @@ impl Command {
         block.push(" ");
         if block.len() + value.len() <= SHORT {
             block.push(&escape(value));
-            if block.len() <= SHORT && !block.unloads() {
-                return block.finish(shown);
+            if block.len() <= SHORT {
+                match block.finish(shown) {
+                    // The value alone looks like that command.
+                    Err(CommandError::UnloadsModule) => {}
+                    finished => return finished,
+                }
             }
         }
         queued(uuid, name, value)
@@ -89,7 +93,7 @@ fn naming(verb: &str, uuid: &str, name: &str) -> Block {
 pub(super) fn variable_name(name: &str) -> Result<&str, CommandError> {
     let what = "variable name";
     require(name, what, 128, |byte| {
-        byte.is_ascii_alphanumeric() || b"_.-".contains(&byte)
+        block::alphanumeric_or(byte, *b"_.-")
     })?;
     if name.as_bytes()[0].is_ascii_alphabetic() {
         Ok(name)

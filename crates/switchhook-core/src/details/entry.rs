@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{DocumentFormat, DurationUnit, sorted};
+use super::object::Object;
+use super::{DocumentFormat, DurationUnit};
 use crate::finished_call::FinishedCall;
 use crate::leg::{Direction, Leg, Phase};
 use crate::timestamp::{millis_between, rfc3339};
@@ -55,10 +56,15 @@ impl<'a> Entry<'a> {
     }
 
     /// Returns the object of a leg that is over.
-    pub(super) fn finished(&self, index: usize, alone: bool, format: &DocumentFormat) -> Value {
+    pub(super) fn finished(
+        &self,
+        index: usize,
+        alone: bool,
+        format: &DocumentFormat,
+    ) -> Object<'static> {
         let leg = self.leg;
         let mut entry = self.common(format);
-        let mut put = |name: &str, value: Value| entry.push((name.to_owned(), value));
+        let mut put = |name: &'static str, value: Value| entry.push((name, value));
         if !alone {
             put("calleeType", json!(self.callee_type));
             put("cdrId", json!(format!("{}##{}", leg.uuid, leg.switch)));
@@ -81,24 +87,28 @@ impl<'a> Entry<'a> {
         if let Some(number) = leg.q850 {
             put("hangupCause", json!(number.to_string()));
         }
-        sorted(entry)
+        Object::of_values(entry)
     }
 
     /// Returns the object of a leg that is still up at `now_us`.
-    pub(super) fn in_progress(&self, now_us: Option<i64>, format: &DocumentFormat) -> Value {
+    pub(super) fn in_progress(
+        &self,
+        now_us: Option<i64>,
+        format: &DocumentFormat,
+    ) -> Object<'static> {
         let mut entry = self.common(format);
-        let mut put = |name: &str, value: Value| entry.push((name.to_owned(), value));
+        let mut put = |name: &'static str, value: Value| entry.push((name, value));
         if let Some(incoming) = self.incoming() {
             put("incoming", json!(incoming));
         }
         let answered = self.leg.answered_us;
         let so_far = answered.zip(now_us);
         let millis = so_far.map_or(0, |(answered, now)| millis_between(answered, now));
-        put("duration", json!(in_unit(millis, format)));
-        sorted(entry)
+        put("duration", Value::String(in_unit(millis, format)));
+        Object::of_values(entry)
     }
 
-    fn common(&self, format: &DocumentFormat) -> Vec<(String, Value)> {
+    fn common(&self, format: &DocumentFormat) -> Vec<(&'static str, Value)> {
         let time = |us: Option<i64>| us.and_then(|us| rfc3339(us, format.time_zone));
         let texts = [
             ("calleeNumber", self.callee_number.map(str::to_owned)),
@@ -108,7 +118,7 @@ impl<'a> Entry<'a> {
         ];
         let known = texts.into_iter();
         known
-            .filter_map(|(name, text)| Some((name.to_owned(), json!(text?))))
+            .filter_map(|(name, text)| Some((name, Value::String(text?))))
             .collect()
     }
 

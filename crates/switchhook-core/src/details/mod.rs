@@ -7,11 +7,12 @@
 
 mod entry;
 mod missing;
+mod object;
 mod took_part;
 mod values;
 
 use crate::zone::Zone;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::finished_call::FinishedCall;
 use super::flow_vars;
@@ -24,6 +25,7 @@ pub use values::{call_values, call_values_so_far, flow_keys, flow_keys_so_far};
 
 use entry::Entry;
 use missing::Missing;
+use object::{Field, Object};
 
 /// Which legs a document lists.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -97,23 +99,24 @@ pub fn document(call: &FinishedCall, format: &DocumentFormat, url_of: RecordingU
     let details = details(call, format, &mut missing);
     missing.of_call(call);
     let mut document = Vec::from([
-        ("callDetails".to_owned(), Value::Array(details)),
-        ("keys".to_owned(), keys(call, format)),
-        (format.uuid_key.clone(), json!(call.id)),
+        ("callDetails", Field::Objects(details)),
+        ("keys", Field::Objects(keys(call, format))),
+        (format.uuid_key.as_str(), Field::Value(json!(call.id))),
     ]);
     let urls = recordings(call, url_of);
     if !urls.is_empty() {
-        document.push(("recordingUrls".to_owned(), Value::Array(urls)));
+        document.push(("recordingUrls", Field::Value(Value::Array(urls))));
     }
     let names = missing.names();
     if let Some(key) = &format.learnt_key {
-        document.push((key.clone(), json!(provenance(call, names.is_none()))));
+        let provenance = provenance(call, names.is_none());
+        document.push((key, Field::Value(json!(provenance))));
     }
     if let Some(names) = names {
-        document.push(("incomplete".to_owned(), json!(true)));
-        document.push(("missing".to_owned(), names));
+        document.push(("incomplete", Field::Value(json!(true))));
+        document.push(("missing", Field::Value(names)));
     }
-    sorted(document)
+    Object::new(document).into()
 }
 
 /// Says how a call was learnt: `full` from the events of every leg from start to end;
@@ -131,6 +134,17 @@ fn provenance(call: &FinishedCall, whole: bool) -> &'static str {
 /// and no hangup cause; `duration` until the switch wrote the headers.
 #[must_use]
 pub fn document_so_far(headers: &dyn Headers, format: &DocumentFormat) -> Value {
+    so_far(headers, format).into()
+}
+
+/// Builds the document of [`document_so_far`] as JSON text.
+#[must_use]
+pub fn json_so_far(headers: &dyn Headers, format: &DocumentFormat) -> Vec<u8> {
+    // An object of texts as names always has a JSON text.
+    serde_json::to_vec(&so_far(headers, format)).unwrap_or_default()
+}
+
+fn so_far<'a>(headers: &dyn Headers, format: &'a DocumentFormat) -> Object<'a> {
     let limits = LegLimits {
         respect_privacy: format.respect_privacy,
         ..LegLimits::default()
@@ -138,13 +152,14 @@ pub fn document_so_far(headers: &dyn Headers, format: &DocumentFormat) -> Value 
     let leg = Leg::snapshot(headers, &limits);
     let now = headers.get("Event-Date-Timestamp");
     let now_us = now.and_then(|text| text.parse().ok());
-    let call = FinishedCall::new(vec![leg]);
+    let call = FinishedCall::of_snapshot(leg);
     let entries = call.parties().map(|leg| Entry::of(leg, None));
     let details = entries.map(|entry| entry.in_progress(now_us, format));
-    sorted(vec![
-        ("callDetails".to_owned(), details.collect()),
-        ("keys".to_owned(), keys(&call, format)),
-        (format.uuid_key.clone(), json!(own_uuid(&call))),
+    let uuid = json!(own_uuid(&call));
+    Object::new(vec![
+        ("callDetails", Field::Objects(details.collect())),
+        ("keys", Field::Objects(keys(&call, format))),
+        (&format.uuid_key, Field::Value(uuid)),
     ])
 }
 
@@ -153,7 +168,11 @@ fn own_uuid(call: &FinishedCall) -> &str {
     call.parties().next().map_or("", |leg| &leg.uuid)
 }
 
-fn details(call: &FinishedCall, format: &DocumentFormat, missing: &mut Missing) -> Vec<Value> {
+fn details(
+    call: &FinishedCall,
+    format: &DocumentFormat,
+    missing: &mut Missing,
+) -> Vec<Object<'static>> {
     let listed = listed(call, format);
     let alone = listed.len() == 1;
     let first = call.parties().next();
@@ -204,13 +223,11 @@ fn entries(call: &FinishedCall) -> Vec<Entry<'_>> {
         .collect()
 }
 
-fn keys(call: &FinishedCall, format: &DocumentFormat) -> Value {
+fn keys(call: &FinishedCall, format: &DocumentFormat) -> Vec<Object<'static>> {
     let merged = flow_vars::merged(&call.flows(), format.hidden());
     let entries = merged.into_iter().map(|(name, value)| {
-        sorted(vec![
-            ("name".to_owned(), json!(format!("$flow.key.{name}"))),
-            ("value".to_owned(), value),
-        ])
+        let name = Value::String(["$flow.key.", &name].concat());
+        Object::of_values(vec![("name", name), ("value", value)])
     });
     entries.collect()
 }
@@ -254,11 +271,11 @@ pub fn distinct_name(call: &FinishedCall, recording: &Recording) -> String {
 fn recordings(call: &FinishedCall, url_of: RecordingUrl<'_>) -> Vec<Value> {
     let entry = |recording: &Recording| {
         let name = json!(recording.file_name());
-        let mut url = vec![("recordedFileName".to_owned(), name)];
+        let mut url = vec![("recordedFileName", name)];
         if let Some(path) = url_of(recording) {
-            url.push(("recordedFilePublicPath".to_owned(), json!(path)));
+            url.push(("recordedFilePublicPath", json!(path)));
         }
-        sorted(url)
+        Object::of_values(url).into()
     };
     kept_recordings(call).into_iter().map(entry).collect()
 }
@@ -285,10 +302,4 @@ pub(crate) fn parts(call: &FinishedCall) -> Vec<(String, String)> {
 #[must_use]
 pub(crate) fn part_type(part: &Part) -> &str {
     took_part::callee_type(part)
-}
-
-/// Returns an object with its keys sorted; of equal keys the later one wins.
-fn sorted(mut entries: Vec<(String, Value)>) -> Value {
-    entries.sort_by(|(one, _), (other, _)| one.cmp(other));
-    Value::Object(entries.into_iter().collect::<Map<String, Value>>())
 }

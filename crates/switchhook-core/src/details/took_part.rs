@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{DocumentFormat, entry, sorted};
+use super::object::Object;
+use super::{DocumentFormat, entry};
 use crate::leg::{Direction, Leg};
 use crate::part::Part;
 use crate::timestamp::{millis_between, rfc3339};
@@ -14,7 +15,7 @@ pub(super) fn callee_type(part: &Part) -> &str {
 
 /// Returns the object. `first` is the call's first leg: an agent whom we dialled serves its
 /// number.
-pub(super) fn object(part: &Part, first: Option<&Leg>, format: &DocumentFormat) -> Value {
+pub(super) fn object(part: &Part, first: Option<&Leg>, format: &DocumentFormat) -> Object<'static> {
     let callee_type = callee_type(part);
     let inherits = callee_type == "AGENT" && part.direction == Direction::Outbound;
     let own = || first.and_then(Leg::own_number);
@@ -35,9 +36,9 @@ pub(super) fn object(part: &Part, first: Option<&Leg>, format: &DocumentFormat) 
         ("startTime", time(part.from_us)),
     ];
     let known = texts.into_iter();
-    let mut object: Vec<(String, Value)> = known
-        .filter_map(|(name, text)| Some((name.to_owned(), json!(text?))))
+    let mut object: Vec<(&str, Value)> = known
+        .filter_map(|(name, text)| Some((name, Value::String(text?))))
         .collect();
-    object.push(("tookPart".to_owned(), json!(true)));
-    sorted(object)
+    object.push(("tookPart", json!(true)));
+    Object::of_values(object)
 }

@@ -60,9 +60,15 @@ impl Leg {
         if self.direction == Direction::Unknown {
             self.direction = Direction::of(event);
         }
-        fill(&mut self.created_us, || time(event, "Created"));
-        fill(&mut self.answered_us, || time(event, "Answered"));
-        fill(&mut self.ended_us, || time(event, "Hangup"));
+        fill(&mut self.created_us, || {
+            time(event, "Caller-Channel-Created-Time")
+        });
+        fill(&mut self.answered_us, || {
+            time(event, "Caller-Channel-Answered-Time")
+        });
+        fill(&mut self.ended_us, || {
+            time(event, "Caller-Channel-Hangup-Time")
+        });
         fill(&mut self.loopback_peer, || {
             non_empty(event, "variable_other_loopback_leg_uuid")
         });
@@ -236,8 +242,8 @@ fn fill<T>(slot: &mut Option<T>, value: impl FnOnce() -> Option<T>) {
 }
 
 /// Reads a time of the caller profile, in µs; the switch writes 0 for what has not happened.
-fn time(event: &dyn Headers, what: &str) -> Option<i64> {
-    let value = event.get(&format!("Caller-Channel-{what}-Time"))?;
+fn time(event: &dyn Headers, name: &str) -> Option<i64> {
+    let value = event.get(name)?;
     value.parse().ok().filter(|us| *us > 0)
 }
 

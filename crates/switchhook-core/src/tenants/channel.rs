@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::{ACCOUNT, FLOW, TenantMatch, TenantVariables, Tenants};
-use crate::headers::{Headers, non_empty};
+use crate::headers::Headers;
 use crate::leg::Direction;
 use crate::numbers::{self, Numbers};
 
@@ -47,8 +47,9 @@ pub fn route_variables(
 ) -> Vec<(&'static str, String)> {
     let known = [(ACCOUNT, matched.account), (FLOW, matched.flow)];
     let new = known.into_iter().filter_map(|(name, value)| {
-        let known = non_empty(headers, &format!("variable_{name}")).is_some();
-        Some((name, value.filter(|_| !known)?.to_owned()))
+        let value = value?;
+        let is_known = headers.variable(name).is_some_and(|text| !text.is_empty());
+        (!is_known).then(|| (name, value.to_owned()))
     });
     new.collect()
 }
@@ -62,30 +63,46 @@ pub struct WithVariables<'a> {
     pub variables: &'a [(&'static str, String)],
 }
 
+impl WithVariables<'_> {
+    fn further(&self, name: &str) -> Option<&str> {
+        let (_, text) = self
+            .variables
+            .iter()
+            .find(|(further, _)| *further == name)?;
+        Some(text)
+    }
+}
+
 impl Headers for WithVariables<'_> {
     fn get(&self, name: &str) -> Option<Cow<'_, str>> {
         let variable = name.strip_prefix("variable_");
-        let variables = self
-            .variables
-            .iter()
-            .find(|(variables, _)| Some(*variables) == variable);
-        match variables {
-            Some((_, text)) => Some(Cow::Borrowed(text)),
+        match variable.and_then(|variable| self.further(variable)) {
+            Some(text) => Some(Cow::Borrowed(text)),
             None => self.headers.get(name),
         }
     }
 
-    fn visit(&self, visit: &mut dyn FnMut(&str, &str)) {
-        self.visit_those(&mut |_| true, visit);
+    fn variable(&self, name: &str) -> Option<Cow<'_, str>> {
+        match self.further(name) {
+            Some(text) => Some(Cow::Borrowed(text)),
+            None => self.headers.variable(name),
+        }
     }
 
-    fn visit_those(&self, wanted: &mut dyn FnMut(&str) -> bool, visit: &mut dyn FnMut(&str, &str)) {
-        self.headers.visit_those(wanted, visit);
+    fn visit(&self, visit: &mut dyn FnMut(&str, &str)) {
+        self.headers.visit(visit);
         for (name, text) in self.variables {
-            let name = format!("variable_{name}");
-            if wanted(&name) {
-                visit(&name, text);
+            visit(&format!("variable_{name}"), text);
+        }
+    }
+
+    fn visit_variables(&self, prefix: &str, visit: &mut dyn FnMut(&str, &str)) -> bool {
+        let any = self.headers.visit_variables(prefix, visit);
+        for (name, text) in self.variables {
+            if name.starts_with(prefix) {
+                visit(name, text);
             }
         }
+        any || !self.variables.is_empty()
     }
 }

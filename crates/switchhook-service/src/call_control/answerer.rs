@@ -218,7 +218,6 @@ impl WebhookTask {
     /// # Errors
     /// A missing variable, or a URL or header that is not valid.
     pub fn prepare(&self, headers: &dyn Headers, zone: Zone) -> Result<TaskRequest, Failure> {
-        let document = || details::document_so_far(headers, &self.format(zone));
         match &self.source {
             AnswerSource::Answerer(_) => {
                 let question = Question::of(headers, &self.format(zone));
@@ -228,7 +227,7 @@ impl WebhookTask {
                 let request = webhook.prepare(&webhook::CallContext {
                     headers,
                     document: None,
-                    predefined: &|| document().to_string().into_bytes(),
+                    predefined: &|| details::json_so_far(headers, &self.format(zone)),
                 });
                 request.map(|request| TaskRequest::Request(Box::new(request)))
             }

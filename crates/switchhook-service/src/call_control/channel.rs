@@ -204,13 +204,7 @@ fn cut(text: Cow<'_, str>) -> String {
 /// Returns the names of the channel's variables that a webhook may write.
 fn flow_variables(headers: &dyn Headers) -> Box<[String]> {
     let mut names = Vec::new();
-    headers.visit(&mut |header, _| {
-        let name = header.strip_prefix("variable_");
-        names.extend(
-            name.filter(|name| name.starts_with("flow."))
-                .map(str::to_owned),
-        );
-    });
+    headers.visit_variables("flow.", &mut |name, _| names.push(name.to_owned()));
     names.into_boxed_slice()
 }
 
@@ -285,7 +279,8 @@ impl ConnectReply {
 
     /// Returns a header's value, and notes the header if it is ambiguous.
     fn read<'a>(&self, name: &str, (raw, value): (&[u8], Cow<'a, str>)) -> Cow<'a, str> {
-        if memchr(b'%', raw).is_some() {
+        // What no variable holds cannot be read again.
+        if memchr(b'%', raw).is_some() && variable_of(name).is_some() {
             self.ambiguous.borrow_mut().insert(name.to_owned());
         }
         value
@@ -297,16 +292,24 @@ impl Headers for ConnectReply {
         if let Some(exact) = self.exact.get(name) {
             return Some(Cow::Borrowed(exact));
         }
-        let found = self.event.raw_and_decoded(name)?;
-        Some(self.read(name, found))
+        match self.event.get(name)? {
+            // Most values are as they came, without a `%`.
+            Cow::Borrowed(value) => Some(Cow::Borrowed(value)),
+            Cow::Owned(_) => Some(self.read(name, self.event.raw_and_decoded(name)?)),
+        }
+    }
+
+    fn variable(&self, name: &str) -> Option<Cow<'_, str>> {
+        if self.exact.is_empty()
+            && let Cow::Borrowed(value) = self.event.variable(name)?
+        {
+            return Some(Cow::Borrowed(value));
+        }
+        self.get(&["variable_", name].concat())
     }
 
     fn visit(&self, visit: &mut dyn FnMut(&str, &str)) {
-        self.visit_those(&mut |_| true, visit);
-    }
-
-    fn visit_those(&self, wanted: &mut dyn FnMut(&str) -> bool, visit: &mut dyn FnMut(&str, &str)) {
-        for (name, value) in self.event.iter_matching(wanted) {
+        for (name, value) in self.event.iter() {
             if let Some(exact) = self.exact.get(&*name) {
                 visit(&name, exact);
                 continue;
@@ -319,6 +322,21 @@ impl Headers for ConnectReply {
             }
             visit(&name, &value);
         }
+    }
+
+    fn visit_variables(&self, prefix: &str, visit: &mut dyn FnMut(&str, &str)) -> bool {
+        for (name, raw, value) in self.event.variables_beginning(prefix) {
+            if self.exact.is_empty() && memchr(b'%', raw).is_none() {
+                visit(&name, &value);
+                continue;
+            }
+            let header = ["variable_", &name].concat();
+            match self.exact.get(&header) {
+                Some(exact) => visit(&name, exact),
+                None => visit(&name, &self.read(&header, (raw, value))),
+            }
+        }
+        self.event.has_variables()
     }
 }
 

@@ -23,15 +23,14 @@ impl<H: Headers> Headers for ChannelFields<'_, H> {
     }
 
     fn visit(&self, visit: &mut dyn FnMut(&str, &str)) {
-        self.visit_those(&mut |_| true, visit);
+        self.source.visit(&mut |name, value| match self.switch {
+            Some(switch) if name == SWITCH => visit(name, switch),
+            Some(_) | None => visit(name, value),
+        });
     }
 
-    fn visit_those(&self, wanted: &mut dyn FnMut(&str) -> bool, visit: &mut dyn FnMut(&str, &str)) {
-        self.source
-            .visit_those(wanted, &mut |name, value| match self.switch {
-                Some(switch) if name == SWITCH => visit(name, switch),
-                Some(_) | None => visit(name, value),
-            });
+    fn visit_variables(&self, prefix: &str, visit: &mut dyn FnMut(&str, &str)) -> bool {
+        self.source.visit_variables(prefix, visit)
     }
 
     fn variable(&self, name: &str) -> Option<Cow<'_, str>> {

@@ -7,7 +7,7 @@ use crate::details::events::{connect_reply, of_capture};
 use crate::details::ledgers::{calls, format, url_of};
 use serde_json::{Value, json};
 use switchhook_core::details::{
-    call_values, call_values_so_far, document_so_far, flow_keys, flow_keys_so_far,
+    call_values, call_values_so_far, document_so_far, flow_keys, flow_keys_so_far, json_so_far,
 };
 
 #[test]
@@ -26,6 +26,8 @@ fn an_answered_call_on_hold_has_no_end() {
         "phonon-uuid": "9dbf52a2-a7ba-4e4b-9288-d8fcfdbaf8fe",
     });
     assert_eq!(document_so_far(&reply, &format()), expected);
+    let text = json_so_far(&reply, &format());
+    assert_eq!(String::from_utf8(text).unwrap(), expected.to_string());
 }
 
 #[test]
