@@ -7,6 +7,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
+use super::call::Exchange;
 use super::switch::{Switch, shipped};
 
 /// Returns the shipped configuration of the service with the ports of this test.
@@ -154,5 +155,82 @@ async fn the_switchs_own_folder_of_recordings_is_not_another() {
         let found = of(&json, "recordings");
         let levels: Vec<_> = found.iter().map(|one| &one["level"]).collect();
         assert_eq!(levels, [level], "{found:?}");
+    }
+}
+
+/// What a dialplan or profile has, what it is changed to, and the check and words that must tell before the
+/// first caller.
+const FAULTS: [(&str, &str, &str, &str, &str); 6] = [
+    (
+        "../dialplan/flows.xml",
+        r"^[\w-]+-line-1$",
+        "^nobody$",
+        "lines",
+        "the caller is hung up there",
+    ),
+    (
+        "../dialplan/phones.xml",
+        r#"<action application="hangup"/>"#,
+        r#"<action application="set" data="flow.name=no_such_flow"/><action application="hangup"/>"#,
+        "flows",
+        "no_such_flow",
+    ),
+    (
+        "../dialplan/switchhook.xml",
+        "${switchhook} async full",
+        "${switchhook} full",
+        "hook",
+        "async",
+    ),
+    (
+        "../dialplan/switchhook.xml",
+        "${switchhook} async full",
+        "${switchhook} async",
+        "hook",
+        "full",
+    ),
+    (
+        "sofia.xml",
+        "<settings>",
+        r#"<settings><param name="inbound-proxy-media" value="true"/>"#,
+        "hold music",
+        "inbound-proxy-media",
+    ),
+    (
+        "../dialplan/flows.xml",
+        "<include>\n",
+        "<include><X-PRE-PROCESS cmd=\"set\" data=\"lost=1\"/>\n",
+        "configuration files",
+        "drops this line",
+    ),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a FreeSWITCH"]
+async fn what_the_first_caller_would_find_is_found_before() {
+    let exchange = Exchange::acquire().await;
+    let (switch, control) = (exchange.switch, &exchange.control);
+    let webhook = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let folder = TempDir::with_prefix("switchhook-live-").expect("a folder");
+    let text = configuration(switch, &webhook).await;
+    fs::write(folder.path().join("switchhook.toml"), text).expect("a config");
+    let told = |check: &str, words: &str| {
+        let (_, text) = run(&folder, &["--json"]);
+        let json: Value = serde_json::from_str(&text).expect("JSON");
+        let found = of(&json, check).into_iter().any(|finding| {
+            let bad = finding["level"] == "fault" || finding["level"] == "warning";
+            bad && finding["what"].to_string().contains(words)
+        });
+        (found, text)
+    };
+    for (file, shipped, wrong, check, words) in FAULTS {
+        let before = switch.configure(file, shipped, wrong);
+        control.api("reloadxml").await;
+        let (found, text) = told(check, words);
+        switch.restore(file, &before);
+        control.api("reloadxml").await;
+        assert!(found, "{wrong}: {text}");
+        let (found, text) = told(check, words);
+        assert!(!found, "{check} of the shipped files: {text}");
     }
 }
