@@ -140,7 +140,7 @@ impl Service {
         let store = open_store(config, http_address).await?;
         let recording_server = RecordingServer::start(config, places.http).await?;
         // Last of the steps that can fail: from here on, every connection is served.
-        let esl_listener = listeners::bind("[listen] esl", config.listen.esl).await?;
+        let esl_listener = listeners::bind_calls("[listen] esl", config.listen.esl)?;
 
         let trace_export = TraceExport::start(config)?;
         let traces = &trace_export.handle;
