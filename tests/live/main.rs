@@ -45,6 +45,7 @@ mod sip;
 mod softphones;
 mod speed;
 mod standing;
+mod strangers;
 mod switch;
 mod tenants;
 mod ways;
