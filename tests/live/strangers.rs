@@ -65,7 +65,7 @@ async fn a_stranger_who_names_a_live_call_gets_no_answer_and_disturbs_it_not() {
     let exchange = Exchange::acquire().await;
     let receiver = Receiver::start().await;
     receiver.set_answer("/hold/slow", "{}");
-    receiver.set_answer("/lookup", "{}");
+    receiver.set_answer("/lookup", r#"{"customer":{"name":"Anna"}}"#);
     let service = Service::following(exchange.switch, &receiver, "").await;
     let call = exchange.dial("ask-slow", &service.address).await;
     receiver.requested("/hold/slow", 1).await;
