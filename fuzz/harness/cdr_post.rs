@@ -126,10 +126,11 @@ fn is_right(authorization: &[u8]) -> bool {
         && words.next().is_none()
 }
 
-/// A CDR says the same in each form in which mod_json_cdr may post it.
+/// A CDR says the same in each form in which mod_json_cdr may post it. Its first name begins with a
+/// letter, by which base64 is known.
 fn encodings(body: &[u8], cdr: &Cdr) {
     let json = body.trim_ascii();
-    if !json.starts_with(b"{\"") {
+    if !json.starts_with(b"{\"") || !json.get(2).is_some_and(u8::is_ascii_alphabetic) {
         return;
     }
     let percent: String = json.iter().map(|byte| format!("%{byte:02X}")).collect();

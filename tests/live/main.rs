@@ -46,6 +46,7 @@ mod sip;
 mod softphones;
 mod speed;
 mod standing;
+mod strangers;
 mod switch;
 mod tenants;
 mod transfers;

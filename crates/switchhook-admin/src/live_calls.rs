@@ -322,6 +322,26 @@ mod tests {
         }
     }
 
+    #[test]
+    fn numbers_and_names_of_a_call_are_cut() {
+        let long = "é".repeat(300_000);
+        let live_calls = Arc::new(LiveCalls::default());
+        let now = Instant::now();
+        let _guard = live_calls.unlisted([long.as_str(); 5], now, now).list();
+        let shown = live_calls.on_hold(1).remove(0);
+        let cut = "é".repeat(LONGEST);
+        for text in [
+            &shown.uuid,
+            &shown.caller,
+            &shown.called,
+            &shown.webhook,
+            &shown.account,
+        ] {
+            assert_eq!(*text, cut);
+        }
+        assert_eq!(truncate(long), cut);
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_call_is_listed_for_as_long_as_its_guard_lives() {
         let live_calls = Arc::new(LiveCalls::default());
