@@ -86,6 +86,21 @@ fn the_debian_package_has_what_its_script_makes_and_what_its_unit_starts() {
 }
 
 #[test]
+fn the_packages_have_time_zones_and_a_schema_beside_the_configuration() {
+    let manifest: DocumentMut = file("Cargo.toml").parse().unwrap();
+    let depends = manifest["package"]["metadata"]["deb"]["depends"].as_str();
+    let mut depends = depends.unwrap().split(", ");
+    assert!(depends.any(|package| package == "tzdata"));
+    assert!(file("packaging/Containerfile").contains("tzdata"));
+    // The first test of this file holds that it is installed there.
+    let config = file("packaging/switchhook.toml");
+    let first = config.lines().next();
+    assert_eq!(first, Some("#:schema /usr/share/switchhook/schema.json"));
+    let assets = manifest["package"]["metadata"]["deb"]["assets"].to_string();
+    assert!(assets.contains(r#"["target/package/schema.json", "usr/share/switchhook/""#));
+}
+
+#[test]
 fn no_release_is_made_without_a_check_of_its_dependencies() {
     use std::process::Command;
     for script in ["packaging/build-deb", "packaging/build-image"] {

@@ -71,6 +71,19 @@ async fn a_running_service_takes_new_rules_of_a_time_zone() {
         version.contains(&format!("time zones: 2099a ({place})")),
         "{version}"
     );
+    // The other copy, which is built in, has another rule for the zone of the configuration.
+    let mut doctor = program();
+    doctor.args(["doctor", "--json", "--config"]).arg(&config);
+    let doctor = doctor.output().await.unwrap();
+    let report: serde_json::Value = serde_json::from_slice(&doctor.stdout).unwrap();
+    let findings = report["findings"].as_array().unwrap().iter();
+    let about_zones = findings.filter(|finding| finding["subject"] == "time zones");
+    let said: Vec<&str> = about_zones.filter_map(|it| it["what"].as_str()).collect();
+    assert_eq!(said[0], format!("2099a ({place}) is in use"));
+    assert!(
+        said[1].starts_with(&format!("{ZONE} has another offset in ")),
+        "{said:?}"
+    );
 
     release(zones.path(), "2099b", "Asia/Kathmandu");
     let changed = async { while offset(&switch, &inbox).await != "+05:45" {} };

@@ -190,6 +190,22 @@ mod tests {
         }
     }
 
+    /// [`ExactNumbers`] can go when this test fails.
+    #[test]
+    fn serde_json_still_writes_an_exponent_anew() {
+        let read: Value = serde_json::from_str("1E5").unwrap();
+        assert_eq!(read.to_string(), "1e+5");
+    }
+
+    /// [`Comparisons`] can go when this test fails.
+    #[test]
+    fn serde_json_path_still_takes_a_large_number_for_its_neighbour() {
+        let json = r#"[{"id":9007199254740992}]"#;
+        let read: Value = serde_json::from_str(json).unwrap();
+        let path = serde_json_path::JsonPath::parse("$[?@.id == 9007199254740993]").unwrap();
+        assert_eq!(path.query(&read).len(), 1);
+    }
+
     #[test]
     fn numbers_with_an_exponent_keep_their_text() {
         let json = r#"{"a":[1E5,"1E5","x\"2e3",-1.5e-7],"b":12}"#;

@@ -223,6 +223,16 @@ async fn a_kept_answer_is_in_the_store_for_reports() {
     service.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn readyz_says_the_release_of_the_time_zones_and_its_place() {
+    let running = Running::start("").await;
+    let page = running.get("/readyz").await;
+    let zones = switchhook_core::zone::database().to_string();
+    let said = "\"name\":\"time zones\",\"ok\":true";
+    assert!(page.contains(said) && page.contains(&zones), "{page}");
+    running.service.stop().await;
+}
+
 /// The paths of all pages.
 async fn reported(store: &Store, filter: &CallFilter) -> Vec<ReportedCall> {
     let (mut all, mut cursor) = (Vec::new(), Some(ReportCursor::default()));
