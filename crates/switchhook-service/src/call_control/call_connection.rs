@@ -64,27 +64,34 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> CallConnection for Connection<S> 
     }
 
     async fn next(&mut self) -> Result<SwitchMessage, Error> {
-        Ok(match Self::next(self).await? {
-            Incoming::Notice(_) => SwitchMessage::CallEnded,
-            Incoming::Reply(_, reply) => message(&reply),
-            Incoming::Event(event) => parking(&event),
-            Incoming::Rejection(_) | Incoming::AuthRequest | Incoming::Other(_) | _ => {
-                SwitchMessage::Ignored
-            }
-        })
+        loop {
+            return Ok(match Self::next(self).await? {
+                Incoming::Notice(_) => SwitchMessage::CallEnded,
+                Incoming::Reply(_, reply) => match message(&reply) {
+                    Some(message) => message,
+                    // A release has many of these. There are no more than commands.
+                    None => continue,
+                },
+                Incoming::Event(event) => parking(&event),
+                Incoming::Rejection(_) | Incoming::AuthRequest | Incoming::Other(_) | _ => {
+                    SwitchMessage::Ignored
+                }
+            });
+        }
     }
 }
 
-/// Reads a reply. Of the replies on a socket, only a transfer source begins with a digit.
-fn message(reply: &Reply) -> SwitchMessage {
-    if let Some(refusal) = reply.refusal() {
-        return SwitchMessage::CommandRefused(refusal.into_text());
-    }
+/// Reads a reply; `None` if it tells nothing. Of the replies on a socket, only a transfer source
+/// begins with a digit.
+fn message(reply: &Reply) -> Option<SwitchMessage> {
     let text = reply.text();
-    if text.starts_with(|first: char| first.is_ascii_digit()) {
-        SwitchMessage::TransferSource(text.into_owned())
-    } else {
-        SwitchMessage::Ignored
+    match text.as_bytes().first()? {
+        b'-' => {
+            let refusal = reply.refusal()?;
+            Some(SwitchMessage::CommandRefused(refusal.into_text()))
+        }
+        first if first.is_ascii_digit() => Some(SwitchMessage::TransferSource(text.into_owned())),
+        _ => None,
     }
 }
 
