@@ -3,6 +3,7 @@
 //! A [`VariablePlan`] is what one webhook writes. It sets or unsets every variable of the table,
 //! so that nothing of an earlier webhook survives; `flow.line` comes last.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -127,11 +128,11 @@ impl Line {
 
 /// One variable to write; a value of `None` unsets it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Assignment {
+pub struct Assignment<'a> {
     /// Full name.
-    pub name: String,
+    pub name: Cow<'a, str>,
     /// Inert text, never empty.
-    pub value: Option<String>,
+    pub value: Option<Cow<'a, str>>,
 }
 
 impl VariablePlan {
@@ -208,7 +209,7 @@ impl VariablePlan {
         let own = own.filter(|row| {
             row.name != self.names.response_raw && row.name != exact_name(&self.names.response_raw)
         });
-        let own = own.filter_map(|row| Some((row.name, row.value?)));
+        let own = own.filter_map(|row| Some((row.name.into_owned(), row.value?.into_owned())));
         let raw = String::from_utf8_lossy(&outcome.raw).into_owned();
         let raw = (self.raw && !raw.is_empty()).then(|| (self.names.response_raw.clone(), raw));
         own.chain(values).chain(raw).collect()
@@ -218,8 +219,8 @@ impl VariablePlan {
     /// they must not survive from an earlier webhook. The line comes last. `json_keys` is the
     /// channel's present [`JSON_KEYS`].
     #[must_use]
-    pub fn assignments(&self, outcome: &Outcome, json_keys: Option<&str>) -> Vec<Assignment> {
-        let mut writer = Writer::default();
+    pub fn assignments(&self, outcome: &Outcome, json_keys: Option<&str>) -> Vec<Assignment<'_>> {
+        let mut writer = self.writer();
         match &outcome.verdict {
             Ok(mapped) => self.success(&mut writer, mapped),
             Err(failure) => self.failure(&mut writer, failure, outcome.status),
@@ -234,7 +235,7 @@ impl VariablePlan {
             writer.set(&self.names.response_attempts, sent.to_string());
         }
         if self.raw {
-            writer.set_untrusted(&self.names.response_raw, &outcome.raw);
+            writer.set_untrusted(&*self.names.response_raw, &outcome.raw);
         }
         self.finish(
             writer,
@@ -247,38 +248,43 @@ impl VariablePlan {
     /// Returns the variables of a request that the call does not wait for: line 0, all others
     /// unset.
     #[must_use]
-    pub fn in_background(&self, json_keys: Option<&str>) -> Vec<Assignment> {
-        self.finish(Writer::default(), &[], json_keys, Line::Zero)
+    pub fn in_background(&self, json_keys: Option<&str>) -> Vec<Assignment<'_>> {
+        self.finish(self.writer(), &[], json_keys, Line::Zero)
     }
 
-    fn success(&self, writer: &mut Writer, mapped: &[Mapped]) {
-        writer.set(&self.names.response_status, "SUCCESS".into());
-        writer.set(&self.names.response_error, "false".into());
+    /// Makes a writer with room for all variables that are known before the call.
+    fn writer(&self) -> Writer<'_> {
+        Writer(Vec::with_capacity(self.clears.len() + 4))
+    }
+
+    fn success<'a>(&'a self, writer: &mut Writer<'a>, mapped: &[Mapped]) {
+        writer.set(&self.names.response_status, "SUCCESS");
+        writer.set(&self.names.response_error, "false");
         for value in mapped {
-            writer.set_untrusted(&flow_key(&value.name), value.text.as_bytes());
+            writer.set_untrusted(flow_key(&value.name), value.text.as_bytes());
         }
     }
 
-    fn failure(&self, writer: &mut Writer, failure: &Failure, status: Option<u16>) {
-        writer.set(&self.names.response_status, "FAILED".into());
-        writer.set(&self.names.response_error, "true".into());
-        writer.set(&self.names.error_reason, failure.reason.as_str().into());
+    fn failure<'a>(&'a self, writer: &mut Writer<'a>, failure: &Failure, status: Option<u16>) {
+        writer.set(&self.names.response_status, "FAILED");
+        writer.set(&self.names.response_error, "true");
+        writer.set(&self.names.error_reason, failure.reason.as_str());
         writer.set(
             &self.names.error_detail,
             inert(&failure.detail).into_owned(),
         );
         if let Some(class) = status.and_then(status_type) {
-            writer.set(&self.names.response_status_type, class.into());
+            writer.set(&self.names.response_status_type, class);
         }
     }
 
-    fn finish(
-        &self,
-        mut writer: Writer,
+    fn finish<'a>(
+        &'a self,
+        mut writer: Writer<'a>,
         mapped: &[Mapped],
         json_keys: Option<&str>,
         line: Line,
-    ) -> Vec<Assignment> {
+    ) -> Vec<Assignment<'a>> {
         for name in &self.clears {
             writer.unset_if_absent(name);
         }
@@ -286,14 +292,14 @@ impl VariablePlan {
         if keys.as_deref() != json_keys {
             writer.0.push(Assignment {
                 name: JSON_KEYS.into(),
-                value: keys,
+                value: keys.map(Cow::Owned),
             });
         }
         if !self.names.line.eq_ignore_ascii_case(LINE) {
-            writer.set(&self.names.line, line.as_str().into());
+            writer.set(&self.names.line, line.as_str());
         }
         // Written under any configuration: the hook in the dialplan branches on this name.
-        writer.set(LINE, line.as_str().into());
+        writer.set(LINE, line.as_str());
         writer.0
     }
 
@@ -353,11 +359,11 @@ fn seconds(duration: Duration) -> String {
     format!("{:.2}", duration.as_secs_f64())
 }
 
-#[derive(Default)]
-struct Writer(Vec<Assignment>);
+struct Writer<'a>(Vec<Assignment<'a>>);
 
-impl Writer {
-    fn set(&mut self, name: &str, value: String) {
+impl<'a> Writer<'a> {
+    fn set(&mut self, name: impl Into<Cow<'a, str>>, value: impl Into<Cow<'a, str>>) {
+        let value = value.into();
         if !value.is_empty() {
             self.0.push(Assignment {
                 name: name.into(),
@@ -367,18 +373,19 @@ impl Writer {
     }
 
     /// Sets the inert text, and its exact bytes if the two differ.
-    fn set_untrusted(&mut self, name: &str, bytes: &[u8]) {
+    fn set_untrusted(&mut self, name: impl Into<Cow<'a, str>>, bytes: &[u8]) {
+        let name = name.into();
         let text = String::from_utf8_lossy(bytes);
         let inert = inert(&text);
         if inert.as_bytes() != bytes {
-            self.set(&exact_name(name), BASE64.encode(bytes));
+            self.set(exact_name(&name), BASE64.encode(bytes));
         }
         self.set(name, inert.into_owned());
     }
 
-    fn unset_if_absent(&mut self, name: &str) {
+    fn unset_if_absent(&mut self, name: &'a str) {
         if !self.0.iter().any(|assignment| assignment.name == name) {
-            let name = name.to_owned();
+            let name = Cow::Borrowed(name);
             self.0.push(Assignment { name, value: None });
         }
     }

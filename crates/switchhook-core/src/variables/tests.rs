@@ -38,15 +38,15 @@ fn mapped(name: &str, text: &str, typed: bool) -> Mapped {
 }
 
 /// Returns the channel's variables afterwards, when each variable of the plan held `old` before.
-fn channel_after(assignments: &[Assignment]) -> BTreeMap<String, String> {
+fn channel_after(assignments: &[Assignment<'_>]) -> BTreeMap<String, String> {
     let mut channel: BTreeMap<_, _> = plan()
         .all_names()
         .map(|name| (name, "old".to_owned()))
         .collect();
     for Assignment { name, value } in assignments {
         match value {
-            Some(value) => channel.insert(name.clone(), value.clone()),
-            None => channel.remove(name),
+            Some(value) => channel.insert(name.to_string(), value.to_string()),
+            None => channel.remove(&**name),
         };
     }
     channel
@@ -61,7 +61,8 @@ fn table(rows: &[(&str, &str)]) -> BTreeMap<String, String> {
 #[test]
 fn success_writes_the_table_and_nothing_of_an_earlier_widget_survives() {
     let values = vec![mapped("queue", "main", false)];
-    let written = plan().assignments(&outcome(Ok(values), Some(200), "{}"), None);
+    let plan = plan();
+    let written = plan.assignments(&outcome(Ok(values), Some(200), "{}"), None);
     assert_eq!(
         channel_after(&written),
         table(&[
@@ -74,16 +75,14 @@ fn success_writes_the_table_and_nothing_of_an_earlier_widget_survives() {
             ("flow.line", "0"),
         ])
     );
-    assert_eq!(
-        written.last().map(|last| last.name.as_str()),
-        Some("flow.line")
-    );
+    assert_eq!(written.last().map(|last| &*last.name), Some("flow.line"));
 }
 
 #[test]
 fn failure_writes_reason_sentence_and_class_and_clears_mapped_names() {
     let failure = Failure::new(Reason::HttpStatus, "the webhook answered 503");
-    let written = plan().assignments(&outcome(Err(failure), Some(503), "busy"), None);
+    let plan = plan();
+    let written = plan.assignments(&outcome(Err(failure), Some(503), "busy"), None);
     assert_eq!(
         channel_after(&written),
         table(&[
@@ -171,7 +170,7 @@ fn after_the_hook(plan: &VariablePlan, outcome: &Outcome) -> BTreeMap<String, St
     let mut channel = preset();
     for Assignment { name, value } in plan.assignments(outcome, None) {
         channel.retain(|held, _| !held.eq_ignore_ascii_case(&name));
-        channel.extend(value.map(|value| (name, value)));
+        channel.extend(value.map(|value| (name.into_owned(), value.into_owned())));
     }
     channel
 }

@@ -298,6 +298,7 @@ impl<'a, C: CallConnection> CallTask<'a, C> {
         let mapped = task.plan.mapped_names();
         let left = mapped.filter(|name| self.channel.may_have(name));
         for name in left.collect::<Vec<_>>() {
+            let name = name.into();
             self.queue(release::assign(
                 &self.channel.uuid,
                 &Assignment { name, value: None },

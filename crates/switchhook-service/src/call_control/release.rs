@@ -32,7 +32,7 @@ pub(crate) enum SocketPark {
 /// A variable cannot be written; see [`write_failure`].
 pub(crate) fn commands(
     channel: &Channel,
-    assignments: &[Assignment],
+    assignments: &[Assignment<'_>],
     line: Line,
     music_started: bool,
     park: SocketPark,
@@ -177,7 +177,7 @@ pub(crate) fn minimal_commands(channel: &Channel, music_started: bool) -> Vec<Co
 ///
 /// # Errors
 /// The name or the value cannot be sent to a switch.
-pub(crate) fn assign(uuid: &str, assignment: &Assignment) -> Result<Command, CommandError> {
+pub(crate) fn assign(uuid: &str, assignment: &Assignment<'_>) -> Result<Command, CommandError> {
     match &assignment.value {
         Some(value) => Command::set_variable(uuid, &assignment.name, value),
         None => Command::unset_variable(uuid, &assignment.name),
@@ -186,7 +186,7 @@ pub(crate) fn assign(uuid: &str, assignment: &Assignment) -> Result<Command, Com
 
 /// Does what [`assign`] does with applications, for a socket that refuses everything else. `set`
 /// expands the value, which is inert.
-fn assign_by_application(assignment: &Assignment) -> Result<Command, CommandError> {
+fn assign_by_application(assignment: &Assignment<'_>) -> Result<Command, CommandError> {
     let name = &assignment.name;
     match &assignment.value {
         Some(value) => run("set", &format!("{name}={value}")),

@@ -73,7 +73,7 @@ impl<'w> WebhookTest<'w> {
             }
         };
         let rows = self.task.plan.assignments(&outcome, None).into_iter();
-        let set = |row: Assignment| Some((row.name, row.value?));
+        let set = |row: Assignment<'_>| Some((row.name.into_owned(), row.value?.into_owned()));
         TestOutcome {
             variables: rows.filter_map(set).collect(),
             line: line(&outcome),

@@ -86,7 +86,11 @@ impl<C: CallConnection> CallTask<'_, C> {
         } else {
             SocketPark::Begun
         };
-        let assignments = self.assignments();
+        let plan = match &self.task {
+            Some(task) => Cow::Borrowed(&task.plan),
+            None => Cow::Owned(VariablePlan::default()),
+        };
+        let assignments = self.assignments(&plan);
         release::commands(&self.channel, &assignments, line, self.music_started, park)
     }
 
@@ -112,22 +116,19 @@ impl<C: CallConnection> CallTask<'_, C> {
         }
     }
 
-    fn assignments(&self) -> Vec<Assignment> {
+    fn assignments<'b>(&'b self, plan: &'b VariablePlan) -> Vec<Assignment<'b>> {
         let json_keys = self.channel.json_keys.as_deref();
-        let plan = match &self.task {
-            Some(task) => Cow::Borrowed(&task.plan),
-            None => Cow::Owned(VariablePlan::default()),
-        };
         let mut assignments = match &self.outcome {
             Some(outcome) => plan.assignments(outcome, json_keys),
             None => plan.in_background(json_keys),
         };
         assignments.retain(|row| row.value.is_some() || self.channel.may_have(&row.name));
         let given = self.channel.given.iter().map(|(name, text)| Assignment {
-            name: (*name).to_owned(),
-            value: Some(inert(text).into_owned()),
+            name: Cow::Borrowed(*name),
+            value: Some(inert(text)),
         });
-        given.chain(assignments).collect()
+        assignments.splice(..0, given);
+        assignments
     }
 
     /// Stores the answer for reports, without delaying the release.

@@ -114,7 +114,7 @@ fn channel_after(outcome: Outcome) -> BTreeMap<String, String> {
         let command = command.unwrap_or_else(|error| panic!("{name} = {value:?}: {error}"));
         let stored = switch::stored(command.as_bytes(), UUID, &name);
         assert_eq!(stored, value, "{name}: the switch stores something else");
-        channel.insert(name, stored);
+        channel.insert(name.into_owned(), stored);
     }
     channel
 }
