@@ -13,10 +13,13 @@ impl Mask {
     /// Masks the number of a call party.
     #[must_use]
     pub fn number(self, number: &str) -> String {
+        if !self.0 {
+            return number.to_owned();
+        }
         let part =
             |c: char| c.is_ascii_digit() || matches!(c, '+' | ' ' | '(' | ')' | '-' | '.' | '/');
         let digits: String = number.chars().filter(char::is_ascii_digit).collect();
-        if self.0 && number.chars().all(part) && digits.len() >= LEAST_DIGITS {
+        if number.chars().all(part) && digits.len() >= LEAST_DIGITS {
             short(&digits)
         } else {
             self.text(number)

@@ -39,7 +39,17 @@ pub fn acts(c: char) -> bool {
         )
 }
 
+/// Returns whether no character needs a closer look, as in most texts. Without an early exit, so
+/// that the compiler compares many bytes at once.
+fn is_printable_ascii(text: &str) -> bool {
+    let is_other = |byte: u8| !(b' '..=b'~').contains(&byte);
+    !text.bytes().fold(false, |any, byte| any | is_other(byte))
+}
+
 fn escaped(text: &str, escape: impl Fn(char) -> bool) -> Cow<'_, str> {
+    if is_printable_ascii(text) {
+        return Cow::Borrowed(text);
+    }
     let Some(first) = text.find(&escape) else {
         return Cow::Borrowed(text);
     };

@@ -101,7 +101,8 @@ fn write_field(writer: &mut Writer<'_>, field: &Field, value: &dyn Debug) -> fmt
     match field.name() {
         "message" => write!(OneLine(writer), "{value:?}"),
         name => {
-            write!(writer, "{name}=")?;
+            writer.write_str(name)?;
+            writer.write_char('=')?;
             write!(OneLine(writer), "{value:?}")
         }
     }
