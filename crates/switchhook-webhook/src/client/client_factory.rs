@@ -119,8 +119,6 @@ impl ClientFactory {
                 header::ACCEPT_ENCODING,
                 HeaderValue::from_static(content_coding::OFFERED),
             )]))
-            .no_gzip()
-            .no_deflate()
             .http2_max_header_list_size(MAX_HEADER_BYTES)
             .http2_keep_alive_interval(PING_AFTER)
             .http2_keep_alive_timeout(PING_TIMEOUT)
