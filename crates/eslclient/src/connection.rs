@@ -20,7 +20,7 @@ use crate::reply::Reply;
 const READ: usize = 8 * 1024;
 
 /// The first size of the buffer for commands, in bytes: enough for most batches.
-const WRITE: usize = 1024;
+const WRITE: usize = 2048;
 
 /// An Event Socket connection.
 ///

@@ -283,13 +283,16 @@ fn decode(raw: &str, coding: Coding) -> Cow<'_, str> {
 
 /// Returns whether `whole` is `prefix` followed by `name`, in any case.
 fn is_joined(whole: &str, prefix: &str, name: &str) -> bool {
-    whole
-        .as_bytes()
-        .split_at_checked(prefix.len())
-        .is_some_and(|(first, second)| {
-            second.eq_ignore_ascii_case(name.as_bytes())
-                && first.eq_ignore_ascii_case(prefix.as_bytes())
-        })
+    if whole.len() != prefix.len() + name.len() {
+        return false;
+    }
+    let (first, second) = whole.as_bytes().split_at(prefix.len());
+    is_same(second, name.as_bytes()) && is_same(first, prefix.as_bytes())
+}
+
+/// Compares names in any case. Most are written as the switch writes them.
+fn is_same(found: &[u8], name: &[u8]) -> bool {
+    found == name || found.eq_ignore_ascii_case(name)
 }
 
 /// Shows every header and the body, long values up to a limit. Numbers of callers are among them:

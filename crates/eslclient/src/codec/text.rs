@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use memchr::memchr;
 
+use super::scan;
+
 /// Converts bytes that are not encoded. Invalid UTF-8 becomes U+FFFD.
 pub(super) fn raw(bytes: &[u8]) -> Cow<'_, str> {
     String::from_utf8_lossy(bytes)
@@ -12,7 +14,8 @@ pub(super) fn raw(bytes: &[u8]) -> Cow<'_, str> {
 /// Decodes percent-encoded text. A `%` without two hex digits after it stays as it is.
 pub(super) fn percent(text: &str) -> Cow<'_, str> {
     let bytes = text.as_bytes();
-    let Some(mut next) = memchr(b'%', bytes) else {
+    // Most values are short and have none.
+    let Some(mut next) = scan::near::<b'%', b'%'>(bytes) else {
         return Cow::Borrowed(text);
     };
     let mut out = Vec::with_capacity(bytes.len());
