@@ -6,7 +6,6 @@ use test_support::peer;
 mod backtest;
 mod blocked_log;
 mod call;
-mod crowd;
 mod few_files;
 mod forget_backup;
 mod many_connections;

@@ -397,11 +397,6 @@ impl RunningService {
         }
     }
 
-    /// Returns the number of its process.
-    pub fn id(&self) -> u32 {
-        self.child.id()
-    }
-
     /// Sends SIGTERM.
     pub fn request_stop(&self) {
         self.signal("TERM");
