@@ -20,7 +20,7 @@ impl Ledger {
         for (uuid, entry) in &mut self.legs {
             let silent = entry.last_seen_us < asked_us && entry.leg.phase == Phase::Up;
             if silent && entry.leg.switch == switch && !lives(uuid) {
-                entry.leg.phase = Phase::Lost;
+                entry.leg.lose();
                 entry.last_seen_us = now_us;
                 effects.push(Effect::Store(uuid.clone()));
             }

@@ -157,6 +157,14 @@ impl Leg {
         }
     }
 
+    /// Notes that the switch no longer has the channel, although no event told its end. What it
+    /// recorded is over, too: a crash of the switch leaves a file that nobody closed, and whether
+    /// that is whole shows when it is published.
+    pub(crate) fn lose(&mut self) {
+        self.phase = Phase::Lost;
+        self.close_recordings();
+    }
+
     /// Closes what the channel itself recorded; a conference records on.
     fn close_recordings(&mut self) {
         let own = self.recordings.iter_mut();
@@ -179,7 +187,7 @@ impl Leg {
             return;
         }
         if let Some(recording) = self.recording(Some(path), limits) {
-            if !recording.is_closed() {
+            if recording.stopped_us.is_none() {
                 recording.stop(recording.started, None, cause);
             }
             self.marks.mark_complete();

@@ -139,6 +139,6 @@ mod tests {
             .iter()
             .filter(|scenario| scenario.call.parked.is_some())
             .count();
-        assert_eq!(count, SAME.len() + 3);
+        assert_eq!(count, SAME.len() + 4);
     }
 }

@@ -295,6 +295,20 @@ fn legs_that_a_switch_no_longer_has_are_lost_and_those_it_spoke_of_since_are_not
     assert_eq!(ledger.legs(), 1);
 }
 
+/// The file may be whole or not: that shows when it is published.
+#[test]
+fn what_a_lost_leg_recorded_is_in_its_document() {
+    let mut ledger = ledger();
+    ledger.apply(&CUSTOMER.create(), 1);
+    ledger.apply(&CUSTOMER.record("RECORD_START", "/rec/a.wav"), 1);
+    ledger.mark_lost("pbx-9", &|_| false, 2, 2);
+    let document = only(ledger.expire(2 + PATIENCE));
+    assert_eq!(
+        document["recordingUrls"][0]["recordedFileName"], "a.wav",
+        "{document:#}"
+    );
+}
+
 #[test]
 fn a_lost_leg_that_speaks_lives() {
     let mut ledger = ledger();

@@ -75,7 +75,8 @@ impl CallControl {
         ));
         loop {
             tokio::select! {
-                ended = &mut call => return Ok(ended.report.end()),
+                // A recorded exit comes before the reply that it was recorded before.
+                biased;
                 event = events.next(), if exit.is_some() => {
                     let event = event.map(|event| ParkExit::from_event(&event));
                     match (event, exit.take()) {
@@ -85,6 +86,7 @@ impl CallControl {
                         (Ok(Some(_)), None) | (Err(_), _) => {}
                     }
                 }
+                ended = &mut call => return Ok(ended.report.end()),
             }
         }
     }

@@ -35,6 +35,13 @@ impl ParkExit {
         }
     }
 
+    fn into_message(self) -> SwitchMessage {
+        match self {
+            Self::HungUp => SwitchMessage::CallEnded,
+            Self::MovedOn(unpark) => SwitchMessage::Unparked(Box::new(unpark)),
+        }
+    }
+
     const fn event_name(&self) -> &'static str {
         match self {
             Self::HungUp => "CHANNEL_HANGUP",
@@ -53,8 +60,10 @@ pub(crate) struct SharedConnection {
     refusals: Vec<String>,
     /// Whether every command is answered and [`SwitchMessage::AllAnswered`] is still due.
     answered: bool,
-    /// `None` once the exit is reported.
+    /// `None` once the exit is known.
     exit: Option<oneshot::Receiver<ParkExit>>,
+    /// An exit that is known, recorded, and not reported yet.
+    unreported: Option<ParkExit>,
     /// The recording, if the call is recorded.
     recording: Option<CallRecording>,
 }
@@ -72,6 +81,7 @@ impl SharedConnection {
             refusals: Vec::new(),
             answered: false,
             exit: Some(exit),
+            unreported: None,
             recording,
         }
     }
@@ -99,14 +109,13 @@ impl SharedConnection {
         }
     }
 
-    /// Returns the message of an exit, which ends the connection if nobody sent one.
-    fn report_exit(&mut self, exit: Option<ParkExit>) -> Result<SwitchMessage, Error> {
-        self.exit = None;
-        self.record_exit(exit.as_ref());
-        match exit {
-            Some(ParkExit::HungUp) => Ok(SwitchMessage::CallEnded),
-            Some(ParkExit::MovedOn(unpark)) => Ok(SwitchMessage::Unparked(Box::new(unpark))),
-            None => Err(connection_ended()),
+    /// Records an exit that came before a reply, so that a replay has both in the same order.
+    fn note_exit(&mut self) {
+        let exit = self.exit.as_mut().and_then(|exit| exit.try_recv().ok());
+        if let Some(exit) = exit {
+            self.exit = None;
+            self.record_exit(Some(&exit));
+            self.unreported = Some(exit);
         }
     }
 
@@ -135,13 +144,13 @@ impl CallConnection for SharedConnection {
         commands.push(command);
         recording_session::record_commands(self.recording.as_ref(), &commands);
         let mut replies = self.client.send_batch(commands).await?;
+        self.note_exit();
         recording_session::record_replies(self.recording.as_ref(), &replies);
         replies.pop().ok_or_else(connection_ended)
     }
 
     fn take_exit(&mut self) -> Option<SwitchMessage> {
-        let exit = self.exit.as_mut()?.try_recv().ok()?;
-        self.report_exit(Some(exit)).ok()
+        self.unreported.take().map(ParkExit::into_message)
     }
 
     async fn next(&mut self) -> Result<SwitchMessage, Error> {
@@ -153,9 +162,17 @@ impl CallConnection for SharedConnection {
                 return Ok(SwitchMessage::AllAnswered);
             }
             self.send_pending();
+            if let Some(exit) = self.unreported.take() {
+                return Ok(exit.into_message());
+            }
             tokio::select! {
                 biased;
-                exit = exited(&mut self.exit) => return self.report_exit(exit.ok()),
+                exit = exited(&mut self.exit) => {
+                    self.exit = None;
+                    self.record_exit(exit.as_ref().ok());
+                    // Nobody sends an exit after the connection has ended.
+                    return exit.map(ParkExit::into_message).map_err(|_| connection_ended());
+                }
                 replies = batch_replies(&mut self.in_flight) => {
                     self.in_flight = None;
                     self.handle_replies(&replies?);
