@@ -17,6 +17,15 @@ struct Chosen {
 }
 
 impl Chosen {
+    /// Returns an error if the options choose no scenario.
+    fn any(options: &LabOptions) -> Result<Self, LabError> {
+        let chosen = Self::of(options);
+        if chosen.names().is_empty() {
+            return Err(LabError::NoScenario(options.only.clone()));
+        }
+        Ok(chosen)
+    }
+
     fn of(options: &LabOptions) -> Self {
         let any = |scenarios: &[&Scenario]| scenarios.iter().any(|it| options.chooses(it.name));
         let main = scenarios::chosen(options);
@@ -59,11 +68,7 @@ impl Chosen {
 /// # Errors
 /// Returns an error if they choose none.
 pub fn scenario_names(options: &LabOptions) -> Result<Vec<&'static str>, LabError> {
-    let names = Chosen::of(options).names();
-    if names.is_empty() {
-        return Err(LabError::NoScenario(options.only.clone()));
-    }
-    Ok(names)
+    Chosen::any(options).map(|chosen| chosen.names())
 }
 
 /// Places every call and reports whether it was correct.
@@ -72,9 +77,8 @@ pub fn scenario_names(options: &LabOptions) -> Result<Vec<&'static str>, LabErro
 /// Returns an error if the lab itself cannot be set up. A failed call is no error but a
 /// [`CallReport`] that did not pass.
 pub async fn run(options: LabOptions, service: impl Service) -> Result<LabReport, LabError> {
-    let count = scenario_names(&options)?.len();
-    let chosen = Chosen::of(&options);
-    let stage = Harness::set(options, count).await?;
+    let chosen = Chosen::any(&options)?;
+    let stage = Harness::set(options, chosen.names().len()).await?;
     let mut reports = Vec::new();
     if !chosen.main.is_empty() {
         reports.extend(main(&stage, &chosen.main, &service).await?);

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use sqlx::sqlite::SqliteConnection;
 
+use super::sqlite::folder_of;
 use super::{Driver, Role, Store, StoreError, StoreOptions};
 
 /// Backups.
@@ -25,8 +26,7 @@ impl Store {
                 "the file exists already; name another one, or remove it",
             ));
         }
-        let folder = to.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let folder = folder.unwrap_or(Path::new("."));
+        let folder = folder_of(to);
         if !folder.is_dir() {
             let folder = folder.display();
             let why = format!("there is no folder {folder}; create it, or name another place");

@@ -7,6 +7,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::context::{Scope, call_header};
+use super::pattern;
 
 const FLOW: &str = "flow.key.";
 
@@ -21,11 +22,9 @@ pub(super) struct Comparisons {
     pairs: BTreeSet<(String, String)>,
 }
 
-/// Builds a pattern that matches a comparison of `left` with `right`.
-#[allow(clippy::expect_used)] // constant patterns, compiled by every test of this module
-fn pattern(left: &str, right: &str) -> Regex {
-    let operator = "(?:<=|>=|==|!=|<|>)";
-    Regex::new(&format!(r"{left}\s*{operator}\s*{right}")).expect("the pattern is valid")
+/// Returns a pattern that matches a comparison of `left` with `right`.
+fn comparison(left: &str, right: &str) -> String {
+    format!(r"{left}\s*(?:<=|>=|==|!=|<|>)\s*{right}")
 }
 
 const NAME: &str =
@@ -45,19 +44,16 @@ static WITH_TEXT: LazyLock<Regex> = LazyLock::new(|| {
     either(text, text)
 });
 /// Matches two names that are compared.
-static WITH_NAME: LazyLock<Regex> =
-    LazyLock::new(|| pattern(&format!(r"\b{NAME}"), &format!("{NAME}{BARE}")));
+static WITH_NAME: LazyLock<Regex> = LazyLock::new(|| {
+    let names = comparison(&format!(r"\b{NAME}"), &format!("{NAME}{BARE}"));
+    pattern::constant(&names)
+});
 
 /// Matches a name left of `right`, or right of `left`.
 fn either(right: &str, left: &str) -> Regex {
-    let first = pattern(&format!(r"\b{NAME}"), right);
-    let second = pattern(left, &format!("{NAME}{BARE}"));
-    pattern_of_two(&first, &second)
-}
-
-#[allow(clippy::expect_used)] // constant patterns, compiled by every test of this module
-fn pattern_of_two(first: &Regex, second: &Regex) -> Regex {
-    Regex::new(&format!("{first}|{second}")).expect("the pattern is valid")
+    let first = comparison(&format!(r"\b{NAME}"), right);
+    let second = comparison(left, &format!("{NAME}{BARE}"));
+    pattern::constant(&format!("{first}|{second}"))
 }
 
 impl Comparisons {
@@ -109,8 +105,8 @@ fn sentence(name: &str, kind: &str, other: &str, filter: &str) -> String {
     format!("a template compares {name}, which is {kind}, with {other}; write ({name} | {filter})")
 }
 
-fn names(pattern: &'static Regex, text: &str) -> impl Iterator<Item = String> {
-    let found = pattern.captures_iter(text);
+fn names(comparison: &'static Regex, text: &str) -> impl Iterator<Item = String> {
+    let found = comparison.captures_iter(text);
     found.filter_map(|found| {
         let name = found.get(1).or(found.get(2))?;
         Some(name.as_str().to_owned())

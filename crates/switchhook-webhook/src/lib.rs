@@ -40,6 +40,7 @@ mod error;
 mod http2;
 mod idempotency_key;
 mod json;
+mod pattern;
 mod prepared;
 mod proxy_fault;
 mod resolve;

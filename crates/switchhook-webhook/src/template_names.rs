@@ -8,6 +8,7 @@ use regex::Regex;
 
 use super::comparisons::Comparisons;
 use super::context::{call_header, channel_headers, variable_headers};
+use super::pattern;
 use switchhook_core::variables::{JSON_KEYS, flow_key};
 
 /// The known roots of names.
@@ -24,10 +25,8 @@ const ROOTS: [&str; 9] = [
 ];
 
 /// Matches `channel["NAME"]` and `flow.key["NAME"]`. Less plain forms are found by rendering.
-#[allow(clippy::expect_used)] // a constant pattern, compiled by every test of this module
 static SUBSCRIPT: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r#"\b(channel|flow\.key)\s*\[\s*(?:"([^"\\]*)"|'([^'\\]*)')\s*\]"#)
-        .expect("the pattern is valid")
+    pattern::constant(r#"\b(channel|flow\.key)\s*\[\s*(?:"([^"\\]*)"|'([^'\\]*)')\s*\]"#)
 });
 
 /// The names that the templates of a webhook read.

@@ -10,17 +10,16 @@ use std::sync::LazyLock;
 use minijinja::value::Value;
 use regex::{Captures, Regex};
 
-use super::{context, json};
+use super::{context, json, pattern};
 
 /// The filter's name. No manual has it.
 pub(super) const FILTER: &str = "plain_number";
 
 const STRING: &str = r#""(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'"#;
 
-/// Compiles a constant pattern.
-#[allow(clippy::expect_used)] // constant patterns, compiled by every test of this module
+/// Compiles a pattern whose dot matches line ends too.
 fn pattern(text: &str) -> Regex {
-    Regex::new(&format!("(?s){text}")).expect("the pattern is valid")
+    pattern::constant(&format!("(?s){text}"))
 }
 
 /// Matches a comment, an expression or a statement; the inside is a group of the last two.

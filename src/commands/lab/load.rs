@@ -67,8 +67,7 @@ pub fn table(args: &Lab) -> ExitCode {
 }
 
 async fn measure(args: &Lab, cores: usize, core: Option<usize>) -> Result<bool, String> {
-    let folder = tempfile::tempdir()
-        .map_err(|error| format!("cannot create a temporary folder: {error}"))?;
+    let folder = super::temporary_folder()?;
     let program = std::env::current_exe()
         .map_err(|error| format!("cannot find this program's own file: {error}"))?;
     let others = args.target.iter().enumerate().map(|(at, target)| {

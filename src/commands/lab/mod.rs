@@ -76,8 +76,7 @@ fn list(args: &Lab) -> Result<bool, String> {
 }
 
 async fn scenarios(args: &Lab) -> Result<bool, String> {
-    let folder = tempfile::tempdir()
-        .map_err(|error| format!("cannot create a temporary folder: {error}"))?;
+    let folder = temporary_folder()?;
     let options = LabOptions {
         only: args.only.clone(),
         pace: pace(args),
@@ -98,6 +97,10 @@ async fn scenarios(args: &Lab) -> Result<bool, String> {
         super::write_stdout(&report.table())?;
     }
     Ok(report.passed)
+}
+
+fn temporary_folder() -> Result<tempfile::TempDir, String> {
+    tempfile::tempdir().map_err(|error| format!("cannot create a temporary folder: {error}"))
 }
 
 /// Returns the settings of a store in a temporary folder: the lab finds and leaves nothing.

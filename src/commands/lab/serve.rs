@@ -4,7 +4,7 @@ use switchhook_sim::{LabError, LabOptions, Placed, Started};
 use tokio::signal::ctrl_c;
 use tokio::sync::Notify;
 
-use super::{RealService, pace, store_settings};
+use super::{RealService, pace, store_settings, temporary_folder};
 use crate::cli::lab::Lab;
 use crate::commands::{counted, write_stdout};
 
@@ -16,8 +16,7 @@ const KEPT_REQUESTS: usize = 2_000;
 /// # Errors
 /// Fails if the lab cannot be set up.
 pub async fn calls(args: &Lab) -> Result<bool, String> {
-    let folder = tempfile::tempdir()
-        .map_err(|error| format!("cannot create a temporary folder: {error}"))?;
+    let folder = temporary_folder()?;
     let token = uuid::Uuid::new_v4().simple().to_string();
     let options = LabOptions {
         only: args.only.clone(),

@@ -148,18 +148,8 @@ impl Event {
     ///
     /// The member `_body` of a JSON event is not a header.
     pub fn iter(&self) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
-        self.iter_matching(|_| true)
-    }
-
-    /// Iterates over the headers whose name is `wanted`. Other values are not decoded.
-    pub fn iter_matching(
-        &self,
-        mut wanted: impl FnMut(&str) -> bool,
-    ) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
-        self.index.fields.iter().filter_map(move |field| {
-            let name = self.field_name(field);
-            wanted(&name).then(|| (name, self.value(field)))
-        })
+        let fields = self.index.fields.iter();
+        fields.map(|field| (self.field_name(field), self.value(field)))
     }
 
     /// Iterates over the channel variables whose name begins with `prefix`, in this case. Others

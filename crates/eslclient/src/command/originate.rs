@@ -200,15 +200,11 @@ fn text<'a>(what: &'static str, value: &'a str, also: &[u8]) -> Result<&'a str, 
     })?;
     separates(what, value)?;
     block::not_array(value)?;
-    for (at, edge) in [
-        (0, value.starts_with(' ')),
-        (value.len() - 1, value.ends_with(' ')),
-    ] {
-        if edge {
-            return Err(CommandError::character(what, value, at));
-        }
+    let mut edges = [0, value.len() - 1].into_iter();
+    match edges.find(|at| value.as_bytes()[*at] == b' ') {
+        Some(at) => Err(CommandError::character(what, value, at)),
+        None => Ok(value),
     }
-    Ok(value)
 }
 
 /// Rejects the word that the switch reads as a missing argument.

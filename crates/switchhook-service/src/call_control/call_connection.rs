@@ -5,7 +5,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use eslclient::{Command, Connection, Error, Event, Incoming, Reply};
 
-use super::unpark::Unpark;
+use super::unpark::{ParkExit, Unpark};
 use crate::event_headers::EventHeaders;
 
 /// A message from the switch that concerns one call.
@@ -41,7 +41,7 @@ pub(crate) trait CallConnection: Send {
 
     /// Returns how the call left its park, if the switch has said so and nobody was told yet.
     /// Always `None` on a socket.
-    fn take_exit(&mut self) -> Option<SwitchMessage> {
+    fn take_exit(&mut self) -> Option<ParkExit> {
         None
     }
 
@@ -101,13 +101,19 @@ fn message(reply: &Reply) -> Option<SwitchMessage> {
     }
 }
 
+impl From<ParkExit> for SwitchMessage {
+    fn from(exit: ParkExit) -> Self {
+        match exit {
+            ParkExit::HungUp => Self::CallEnded,
+            ParkExit::MovedOn(unpark) => Self::Unparked(Box::new(unpark)),
+        }
+    }
+}
+
 /// Reads an event of a socket's own channel.
 fn parking(event: &Event) -> SwitchMessage {
     match &*event.name() {
-        "CHANNEL_UNPARK" => Unpark::read(&EventHeaders(event))
-            .map_or(SwitchMessage::CallEnded, |unpark| {
-                SwitchMessage::Unparked(Box::new(unpark))
-            }),
+        "CHANNEL_UNPARK" => ParkExit::of_unpark(&EventHeaders(event)).into(),
         "CHANNEL_PARK" => SwitchMessage::Parked,
         _ => SwitchMessage::Ignored,
     }

@@ -55,6 +55,22 @@ impl Unpark {
     }
 }
 
+/// How a channel left its park.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ParkExit {
+    /// It was hung up.
+    HungUp,
+    /// It was moved, by this service or by another program.
+    MovedOn(Unpark),
+}
+
+impl ParkExit {
+    /// Reads a `CHANNEL_UNPARK` event.
+    pub(crate) fn of_unpark(headers: &dyn Headers) -> Self {
+        Unpark::read(headers).map_or(Self::HungUp, Self::MovedOn)
+    }
+}
+
 /// Returns the part of a [`TRANSFER_SOURCE`] that tells one transfer from another. It has no
 /// character that a `connect` reply leaves ambiguous; the target may.
 pub(crate) fn transfer_id(source: &str) -> Option<&str> {

@@ -58,9 +58,7 @@ pub(super) fn location(url: &str) -> Result<Location, StoreError> {
 }
 
 fn in_real_folder(file: &Path) -> PathBuf {
-    let folder = file.parent().filter(|p| !p.as_os_str().is_empty());
-    let folder = folder.unwrap_or(Path::new(".")).canonicalize();
-    match (folder, file.file_name()) {
+    match (place::folder_of(file).canonicalize(), file.file_name()) {
         (Ok(folder), Some(name)) => folder.join(name),
         (Ok(_) | Err(_), _) => file.to_owned(),
     }

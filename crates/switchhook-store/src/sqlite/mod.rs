@@ -15,6 +15,8 @@ mod outbox;
 mod place;
 mod writer;
 
+pub(crate) use place::folder_of;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

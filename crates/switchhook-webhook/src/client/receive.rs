@@ -1,7 +1,6 @@
 //! How a response is read, and what it means for the call.
 
 use bytes::Bytes;
-use http::header;
 use reqwest::StatusCode;
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
@@ -9,7 +8,7 @@ use url::Url;
 
 use super::body::{Body, decode, read};
 use super::connections::PendingResponse;
-use super::response_headers::{redirect_target, retry_after};
+use super::response_headers::{content_type, redirect_target, retry_after};
 use crate::compile::Webhook;
 use crate::error;
 use switchhook_core::outcome::{Failure, Phases, Reason};
@@ -47,9 +46,7 @@ pub(super) async fn receive(
     let response = &mut reply.response;
     progress.phases.headers = Some(started.elapsed());
     progress.status = Some(response.status().as_u16());
-    let content_type = response.headers().get(header::CONTENT_TYPE);
-    let content_type = content_type.and_then(|value| value.to_str().ok());
-    progress.meta.content_type = content_type.map(str::to_owned);
+    progress.meta.content_type = content_type(response).map(str::to_owned);
     progress.meta.redirect = redirect_target(response, url);
     if !webhook.is_tried_once() {
         progress.retry_after = retry_after(response);
@@ -92,9 +89,7 @@ pub(super) async fn refusal(
     let body = body.map(Body::into_bytes).unwrap_or_default();
     let redirect = redirect_target(response, url);
     let refused = error::status_failure(response.status(), url, redirect.as_deref(), &body)?;
-    let content_type = response.headers().get(header::CONTENT_TYPE);
-    let content_type = content_type.and_then(|value| value.to_str().ok());
-    let fault = whole.then(|| webhook.answer.fault(content_type, &body));
+    let fault = whole.then(|| webhook.answer.fault(content_type(response), &body));
     Some(match fault.flatten() {
         Some(fault) => Failure::fault(refused.reason, fault),
         None => refused,

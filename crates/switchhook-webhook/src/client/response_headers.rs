@@ -22,6 +22,10 @@ pub(super) fn redirect_target(response: &Response, url: &Url) -> Option<String> 
     Some(target.as_str().chars().take(MAX_TARGET_CHARS).collect())
 }
 
+pub(super) fn content_type(response: &Response) -> Option<&str> {
+    response.headers().get(header::CONTENT_TYPE)?.to_str().ok()
+}
+
 pub(super) fn retry_after(response: &Response) -> Option<String> {
     let value = response.headers().get(header::RETRY_AFTER)?;
     value.to_str().ok().map(str::to_owned)

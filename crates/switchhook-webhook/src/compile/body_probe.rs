@@ -10,6 +10,7 @@ use regex::Regex;
 
 use crate::context::{ProbeValue, Scope};
 use crate::json::{self, JsonBodyError};
+use crate::pattern;
 use crate::template::{TemplatePlace, Templates};
 use crate::xml;
 
@@ -25,19 +26,14 @@ const KINDS: [ProbeValue; 4] = [
 const SHOWN: usize = 20;
 
 /// Matches the start of a statement, or of an expression that chooses.
-#[allow(clippy::expect_used)] // a constant pattern, compiled by every test of this module
 static CONDITION: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"\{\{[^}]*\b(?:if|or|and)\b|\{%").expect("the pattern is valid"));
+    LazyLock::new(|| pattern::constant(r"\{\{[^}]*\b(?:if|or|and)\b|\{%"));
 
 /// Matches a word that makes an expression choose.
-#[allow(clippy::expect_used)] // a constant pattern, compiled by every test of this module
-static CHOICE: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"\b(?:if|or|and)\b").expect("the pattern is valid"));
+static CHOICE: LazyLock<Regex> = LazyLock::new(|| pattern::constant(r"\b(?:if|or|and)\b"));
 
 /// Matches a statement that gives an expression a name.
-#[allow(clippy::expect_used)] // a constant pattern, compiled by every test of this module
-static SET: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"^\{%-?\s*set\s[^%]*=[^%]*%\}").expect("the pattern is valid"));
+static SET: LazyLock<Regex> = LazyLock::new(|| pattern::constant(r"^\{%-?\s*set\s[^%]*=[^%]*%\}"));
 
 /// A body's error, and its cure.
 type Wrong = (String, &'static str);

@@ -8,10 +8,10 @@ use std::time::Duration;
 use tokio::time::timeout;
 use tracing::warn;
 
-use crate::call_control::call_connection::{CallConnection, SwitchMessage};
+use crate::call_control::call_connection::CallConnection;
 use crate::call_control::call_report::Ending;
 use crate::call_control::channel::RESUMES;
-use crate::call_control::unpark::{TRANSFER_SOURCE, Unpark};
+use crate::call_control::unpark::{ParkExit, TRANSFER_SOURCE, Unpark};
 use eslclient::{Command, CommandError, Error, Format, Reply};
 
 use super::CallTask;
@@ -70,16 +70,9 @@ impl<C: CallConnection> CallTask<'_, C> {
         let reply = self.ask_in_time(command).await?;
         let source = reply.variable().map_err(|_| Unanswered::NoChannel)?;
         match self.connection.take_exit() {
-            Some(SwitchMessage::Unparked(unpark)) => return Ok(Some(*unpark)),
-            Some(SwitchMessage::CallEnded) => return Err(Unanswered::NoChannel),
-            Some(
-                SwitchMessage::CommandRefused(_)
-                | SwitchMessage::Parked
-                | SwitchMessage::AllAnswered
-                | SwitchMessage::TransferSource(_)
-                | SwitchMessage::Ignored,
-            )
-            | None => {}
+            Some(ParkExit::MovedOn(unpark)) => return Ok(Some(unpark)),
+            Some(ParkExit::HungUp) => return Err(Unanswered::NoChannel),
+            None => {}
         }
         if self.channel.is_still_held(source.as_deref()) {
             return Ok(None);

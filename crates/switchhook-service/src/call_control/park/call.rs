@@ -7,11 +7,12 @@ use tokio::sync::oneshot;
 
 use super::EVENTS;
 use super::hook::{self, ParkedHook, SERVICE};
-use super::shared_connection::{ParkExit, SharedConnection};
+use super::shared_connection::SharedConnection;
 use crate::call_control::call_connection::CallConnection as _;
 use crate::call_control::call_task::{self, EndedCall, Stream};
 use crate::call_control::decision::Decision;
 use crate::call_control::on_hold::OnHoldGuard;
+use crate::call_control::unpark::ParkExit;
 use crate::call_control::{CallControl, recording_session};
 use crate::event_headers::EventHeaders;
 use crate::recorder::{CallRecording, RecordedEvent};

@@ -42,7 +42,8 @@ use switchhook_core::metric_names;
 use super::CallControl;
 use super::call_task::EndedCall;
 use super::recording_session::RecordingSession;
-use shared_connection::{ParkExit, SharedConnection};
+use super::unpark::ParkExit;
+use shared_connection::SharedConnection;
 
 /// The shortest and the longest wait between two attempts to reach a switch. Meanwhile its parked
 /// calls take line 1.

@@ -8,37 +8,18 @@ use tokio::sync::oneshot;
 
 use crate::call_control::call_connection::{CallConnection, SwitchMessage};
 use crate::call_control::recording_session;
-use crate::call_control::unpark::Unpark;
+use crate::call_control::unpark::ParkExit;
 use crate::event_headers::EventHeaders;
 use crate::recorder::CallRecording;
 use eslclient::{Client, Command, Error, Event, Refusal, Reply};
-
-/// How a channel left its park.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum ParkExit {
-    /// It was hung up.
-    HungUp,
-    /// It was moved, by this service or by another program.
-    MovedOn(Unpark),
-}
 
 impl ParkExit {
     /// Returns the exit that an event reports.
     pub(super) fn from_event(event: &Event) -> Option<Self> {
         match &*event.name() {
             "CHANNEL_HANGUP" => Some(Self::HungUp),
-            "CHANNEL_UNPARK" => {
-                let unpark = Unpark::read(&EventHeaders(event));
-                Some(unpark.map_or(Self::HungUp, Self::MovedOn))
-            }
+            "CHANNEL_UNPARK" => Some(Self::of_unpark(&EventHeaders(event))),
             _ => None,
-        }
-    }
-
-    fn into_message(self) -> SwitchMessage {
-        match self {
-            Self::HungUp => SwitchMessage::CallEnded,
-            Self::MovedOn(unpark) => SwitchMessage::Unparked(Box::new(unpark)),
         }
     }
 
@@ -149,8 +130,8 @@ impl CallConnection for SharedConnection {
         replies.pop().ok_or_else(connection_ended)
     }
 
-    fn take_exit(&mut self) -> Option<SwitchMessage> {
-        self.unreported.take().map(ParkExit::into_message)
+    fn take_exit(&mut self) -> Option<ParkExit> {
+        self.unreported.take()
     }
 
     async fn next(&mut self) -> Result<SwitchMessage, Error> {
@@ -163,7 +144,7 @@ impl CallConnection for SharedConnection {
             }
             self.send_pending();
             if let Some(exit) = self.unreported.take() {
-                return Ok(exit.into_message());
+                return Ok(exit.into());
             }
             tokio::select! {
                 biased;
@@ -171,7 +152,7 @@ impl CallConnection for SharedConnection {
                     self.exit = None;
                     self.record_exit(exit.as_ref().ok());
                     // Nobody sends an exit after the connection has ended.
-                    return exit.map(ParkExit::into_message).map_err(|_| connection_ended());
+                    return exit.map(SwitchMessage::from).map_err(|_| connection_ended());
                 }
                 replies = batch_replies(&mut self.in_flight) => {
                     self.in_flight = None;
