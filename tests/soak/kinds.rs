@@ -20,6 +20,8 @@ use crate::measured::Measured;
 
 /// Calls at once.
 const AT_ONCE: usize = 20;
+/// How many times as many are at once before the first measurement.
+const BURST: usize = 8;
 /// Channels that a ledger remembers after their end (`LedgerOptions::remembered`).
 const REMEMBERED: i64 = 200_000;
 /// The time for what must happen; a test that reaches it has failed.
@@ -162,19 +164,30 @@ pub struct Place {
 impl Place {
     /// Plays this many calls to their end.
     pub async fn calls(&mut self, calls: usize) {
-        for _ in 0..calls / AT_ONCE {
+        self.rounds(calls / AT_ONCE, AT_ONCE).await;
+    }
+
+    /// Plays at least this many calls, many more at once than later: what grows with the calls in
+    /// progress, such as a queue, has its size before it is measured.
+    pub async fn warm_up(&mut self, calls: usize) {
+        let at_once = BURST * AT_ONCE;
+        self.rounds(calls.div_ceil(at_once), at_once).await;
+    }
+
+    async fn rounds(&mut self, rounds: usize, at_once: usize) {
+        for _ in 0..rounds {
             match self.kind {
-                Kind::OnHold => self.place(None).await,
+                Kind::OnHold => self.place(at_once, None).await,
                 Kind::Parked => {
                     let parked = Parked {
                         service: "one".into(),
                         untaken: PATIENT,
                     };
-                    self.place(Some(parked)).await;
+                    self.place(at_once, Some(parked)).await;
                 }
-                Kind::Followed | Kind::Delivered => self.play(),
+                Kind::Followed | Kind::Delivered => self.play(at_once),
             }
-            self.finished += AT_ONCE;
+            self.finished += at_once;
             self.ended().await;
             if self.scraped {
                 let url = format!("http://{}/metrics", self.service.http);
@@ -185,9 +198,9 @@ impl Place {
     }
 
     /// Places calls into the dialplan; each takes line 0.
-    async fn place(&self, parked: Option<Parked>) {
+    async fn place(&self, at_once: usize, parked: Option<Parked>) {
         let mut calls = JoinSet::new();
-        for _ in 0..AT_ONCE {
+        for _ in 0..at_once {
             let call = Call {
                 hosts: vec![self.service.esl.to_string()],
                 parked: parked.clone(),
@@ -203,11 +216,11 @@ impl Place {
     }
 
     /// Sends the events of calls.
-    fn play(&self) {
+    fn play(&self, at_once: usize) {
         let Port::Played(port) = &self.port else {
             unreachable!("nothing is played");
         };
-        for _ in 0..AT_ONCE {
+        for _ in 0..at_once {
             port.play(&Played::new(CAPTURE).bodies);
         }
     }
