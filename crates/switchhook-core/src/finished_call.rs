@@ -38,6 +38,25 @@ impl FinishedCall {
         Self::with_parts(legs, Vec::new(), &|_, _| false)
     }
 
+    /// Returns the call without the legs that another document has; `None` if no leg is left.
+    /// `is_elsewhere` is asked of each channel (Unique-ID and creation). The rest says that it lacks
+    /// something. What took part is left out too: it may have talked with one of those legs.
+    #[must_use]
+    pub fn without(mut self, is_elsewhere: &dyn Fn(&str, Option<i64>) -> bool) -> Option<Self> {
+        let is_gone = |leg: &mut Leg| names(leg).any(|uuid| is_elsewhere(uuid, leg.created_us));
+        let gone: Vec<Leg> = self.legs.extract_if(.., is_gone).collect();
+        if gone.is_empty() {
+            return Some(self);
+        }
+        for leg in &mut self.legs {
+            leg.agents_unknown = true;
+        }
+        self.parts.clear();
+        let first = self.parties().next().map(|leg| leg.first_uuid().to_owned());
+        self.id = first?;
+        Some(self)
+    }
+
     /// Builds a call in progress from what is known of one leg.
     pub(crate) fn of_snapshot(leg: Leg) -> Self {
         Self {

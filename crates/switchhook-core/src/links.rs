@@ -11,7 +11,7 @@ use super::headers::Headers;
 /// FreeSWITCH: `switch_ivr_originate.c` (originator, originating leg, enterprise originate),
 /// `switch_ivr_bridge.c` (bridges), `mod_loopback.c`. `mod_callcenter.c` and `mod_fifo.c` dial an
 /// agent without an originator; the last two headers are the only link to the caller.
-const CHANNELS: [&str; 14] = [
+const CHANNELS: [&str; 13] = [
     "Other-Leg-Unique-ID",
     "Bridge-A-Unique-ID",
     "Bridge-B-Unique-ID",
@@ -20,13 +20,15 @@ const CHANNELS: [&str; 14] = [
     "variable_ent_originate_aleg_uuid",
     "variable_signal_bond",
     "variable_bridge_uuid",
-    "variable_last_bridge_to",
     "variable_other_loopback_leg_uuid",
     "variable_other_loopback_from_uuid",
     "variable_loopback_bowout_other_uuid",
     "variable_cc_member_session_uuid",
     "variable_fifo_bridge_uuid",
 ];
+
+/// The header that names the channel with which this one was bridged last.
+const LAST_BRIDGE: &str = "variable_last_bridge_to";
 
 /// Headers that name a channel which a transfer touches (FreeSWITCH: `sofia.c`, REFER and the
 /// events `sofia::transferor` and `sofia::transferee`; `mod_dptools.c`, `att_xfer`). Some hold a
@@ -49,13 +51,13 @@ const TRANSFERRED: &str = "variable_transfer_to";
 const DIALLED: &str = "variable_originated_legs";
 
 /// Adds the channels that `event` names to `links`, and possible ones to `hints`; at most `limit`
-/// each.
+/// each. Returns the channel with which this one was bridged last.
 pub(crate) fn collect(
     event: &dyn Headers,
     links: &mut BTreeSet<String>,
     hints: &mut BTreeSet<String>,
     limit: usize,
-) {
+) -> Option<String> {
     for name in CHANNELS {
         if let Some(uuid) = event.get(name) {
             add(links, &uuid, limit);
@@ -76,6 +78,9 @@ pub(crate) fn collect(
     if let Some((_, uuid)) = transferred.as_deref().and_then(|to| to.split_once(':')) {
         add(hints, uuid, limit);
     }
+    let bridged = event.get(LAST_BRIDGE).filter(|uuid| !uuid.is_empty())?;
+    add(links, &bridged, limit);
+    Some(bridged.into_owned())
 }
 
 fn add(set: &mut BTreeSet<String>, uuid: &str, limit: usize) {
@@ -108,7 +113,7 @@ mod tests {
     fn links_of(name: &str, value: &str) -> Vec<String> {
         let event = BTreeMap::from([(name.to_owned(), value.to_owned())]);
         let (mut links, mut hints) = (BTreeSet::new(), BTreeSet::new());
-        collect(&event, &mut links, &mut hints, 3);
+        let _ = collect(&event, &mut links, &mut hints, 3);
         links.into_iter().collect()
     }
 

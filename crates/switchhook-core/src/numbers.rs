@@ -76,9 +76,7 @@ impl Numbers {
     #[must_use]
     pub(crate) fn of_later(event: &dyn Headers, inbound: bool) -> Self {
         let invited = non_empty(event, "variable_sip_req_user").filter(|_| inbound);
-        let first_profile = event
-            .get("Caller-Profile-Index")
-            .is_some_and(|index| index == "1");
+        let first_profile = is_first_profile(event);
         let is_reliable = first_profile || invited.is_some();
         let destination = match invited {
             Some(invited) if !first_profile => Some(invited),
@@ -134,6 +132,12 @@ impl Numbers {
     pub fn is_reliable(&self) -> bool {
         self.source >= NumberSource::Beginning
     }
+}
+
+/// Returns whether the channel still has the caller profile that it was created with.
+fn is_first_profile(event: &dyn Headers) -> bool {
+    let index = event.get("Caller-Profile-Index");
+    index.is_some_and(|index| index == "1")
 }
 
 /// Returns whether the caller asks that the number is not shown (FreeSWITCH: sofia.c reads
@@ -197,12 +201,17 @@ fn split(number: Option<String>) -> (Option<String>, Option<String>) {
 }
 
 /// Returns the caller id from before a bridge changed it. An inbound channel's ANI does not
-/// change (`mod_sofia` takes it from the INVITE).
+/// change (`mod_sofia` takes it from the INVITE). An outbound channel's original caller id is its
+/// dialler's, which need not be the one that it shows.
 fn first_caller(event: &dyn Headers, inbound: bool) -> Option<String> {
     let swapped = event.variable("channel_cid_flipped").is_some();
-    swapped
-        .then(|| non_empty(event, "variable_pre_transfer_caller_id_number"))
-        .flatten()
+    let as_created = !inbound && !swapped && is_first_profile(event);
+    let name = if swapped {
+        Some("variable_pre_transfer_caller_id_number")
+    } else {
+        as_created.then_some("Caller-Caller-ID-Number")
+    };
+    name.and_then(|name| non_empty(event, name))
         .or_else(|| non_empty(event, "Caller-Orig-Caller-ID-Number"))
         .or_else(|| non_empty(event, "Caller-ANI").filter(|_| inbound))
         .or_else(|| non_empty(event, "Caller-Caller-ID-Number"))

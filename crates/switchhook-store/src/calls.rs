@@ -4,7 +4,7 @@ use super::model::{
     CallFilter, CallParties, CallSearch, DocumentRow, FinishedCallRecord, FinishedChannel,
     FinishedChannelPage, PersistedResponse, RecentCall, ReportedCall, StoredLeg,
 };
-use super::sql::calls::FinishCall;
+use super::sql::calls::{FinishCall, Finished};
 use super::sql::legs::{PutLeg, RemoveLegs};
 use super::sql::responses::PersistResponse;
 use super::sql::switches::{PutCdrProgress, PutSwitchName};
@@ -40,13 +40,18 @@ impl Store {
 
     /// Finishes a call: removes its legs and inserts its documents and its summary, in one
     /// transaction. Returns for each document whether it is new. A document that the call (by
-    /// switch, Unique-ID and creation) has for that webhook already stays as it is.
+    /// switch, Unique-ID and creation) has for that webhook already stays as it is. If another
+    /// instance finished all of the call's legs, nothing is inserted.
     ///
     /// # Errors
     /// [`StoreError`]; after a recoverable one nothing was changed, and the same call may be
-    /// finished again.
+    /// finished again. [`StoreError::InOtherDocuments`] if another instance finished some of the
+    /// call's legs: nothing was changed, and what is left may be finished without them.
     pub async fn finish_call(&self, call: FinishedCallRecord) -> Result<Vec<bool>, StoreError> {
-        self.write(FinishCall(call)).await
+        match self.write(FinishCall(call)).await? {
+            Finished::Stored(is_new) => Ok(is_new),
+            Finished::Refused(elsewhere) => Err(StoreError::InOtherDocuments(elsewhere)),
+        }
     }
 
     /// Returns the channels of calls that finished within the last hour, oldest first. Later

@@ -117,6 +117,9 @@ pub enum StoreError {
     /// The database was away at the start of the service; now it is there and cannot be used.
     #[error("{0}")]
     Unready(Box<StoreError>),
+    /// Legs of the call are in documents of calls that another instance finished.
+    #[error("{} of the call's legs are in another document already", .0.len())]
+    InOtherDocuments(Vec<String>),
     /// The lease ended, and another claim has the document or has settled it.
     #[error("the lease on {webhook_id} has ended; the claim that has the document now settles it")]
     StaleLease {
@@ -174,6 +177,7 @@ impl StoreError {
             | Self::InUse { .. }
             | Self::NoTables { .. }
             | Self::Schema { .. }
+            | Self::InOtherDocuments(_)
             | Self::StaleLease { .. }
             | Self::NoSuchDocument { .. }
             | Self::Copy { .. }

@@ -165,7 +165,7 @@ impl Ledger {
         let mut effects: Vec<Effect> = self.mark_those_who_stay(divided, over);
         let mut calls: Vec<FinishedCall> = Vec::new();
         for (call, parts) in over.iter().zip(parts) {
-            calls.push(self.take_call(divided, &divided.calls[*call], parts));
+            calls.extend(self.take_call(divided, &divided.calls[*call], parts));
         }
         calls.sort_by_key(FinishedCall::created_us);
         effects.extend(calls.into_iter().map(|call| Effect::Over(Box::new(call))));
@@ -173,8 +173,46 @@ impl Ledger {
         effects
     }
 
-    fn take_call(&mut self, divided: &Divided, call: &OwnedCall, parts: Vec<Part>) -> FinishedCall {
+    /// Takes a call out; `None` if all its legs are in documents of another ledger.
+    fn take_call(
+        &mut self,
+        divided: &Divided,
+        call: &OwnedCall,
+        parts: Vec<Part>,
+    ) -> Option<FinishedCall> {
         let heritage = self.heritage(divided, call);
+        let may_lack_recordings = call.parts.iter().any(|part| self.may_be_of(divided, part));
+        let mut legs = self.take_legs(divided, call);
+        let own: HashSet<String> = legs.iter().map(|leg| leg.uuid.clone()).collect();
+        for leg in &mut legs {
+            leg.agents_unknown |= !call.is_agents && self.lacks_a_talk(leg, &own, &parts);
+            let without_start = leg.recordings.iter().any(|one| one.started_us.is_none());
+            leg.talks_unknown = (leg.went_on && without_start)
+                || (!leg.recordings.is_empty() && self.missed_a_talk(leg, &own, &parts));
+            leg.recordings_unknown |= leg.talks_unknown || may_lack_recordings;
+        }
+        // An instance that missed how calls came together finished some of their legs by itself.
+        let elsewhere = self.note_finished(&legs);
+        let is_of_another_call = |leg: &Leg, link: &str| {
+            let link = self.current_uuid(link);
+            let has_own_life = leg.went_on || heritage.is_some();
+            let made_for = !has_own_life
+                && [
+                    leg.maker(),
+                    leg.loopback_peer.as_deref(),
+                    leg.flow.part_of.as_deref(),
+                ]
+                .contains(&Some(link));
+            self.legs.contains_key(link) || (!made_for && self.finished.has(link))
+        };
+        let mut finished = FinishedCall::with_parts(legs, parts, &is_of_another_call);
+        finished.heritage = heritage;
+        withhold_recordings(&mut finished, &self.tenants);
+        finished.without(&|uuid, _| elsewhere.contains(uuid))
+    }
+
+    /// Takes the legs of a call out, as its document has them.
+    fn take_legs(&mut self, divided: &Divided, call: &OwnedCall) -> Vec<Leg> {
         let own: HashSet<usize> = call.legs.iter().copied().collect();
         let given: Vec<(usize, TakesPart)> = self.given(divided, &own);
         let mut legs: Vec<Leg> = Vec::new();
@@ -198,29 +236,47 @@ impl Ledger {
             leg.agents_unknown = (leg.may_lack_agents() && !cdrs_read) || lacks;
             legs.push(leg);
         }
-        for leg in &legs {
+        legs
+    }
+
+    /// Returns whether a leg without a life of its own talked with a leg outside of its call, and
+    /// the call has no part for it: the talk was missed, here or by the ledger that finished the
+    /// other's call.
+    fn lacks_a_talk(&self, leg: &Leg, own: &HashSet<String>, parts: &[Part]) -> bool {
+        let is_over = |uuid: &str| self.finished.has(uuid) && !self.legs.contains_key(uuid);
+        let named = leg.links.iter().filter(|uuid| is_over(uuid));
+        let mut others = named.chain(&leg.bridged_to);
+        !leg.went_on && others.any(|uuid| !self.is_in(uuid, own, parts))
+    }
+
+    /// Returns whether the switch says that the leg talked with one outside of its call, and that
+    /// talk was not seen.
+    fn missed_a_talk(&self, leg: &Leg, own: &HashSet<String>, parts: &[Part]) -> bool {
+        let is_seen = |uuid: &str| leg.talks.iter().any(|talk| talk.with == uuid);
+        let mut others = leg.bridged_to.iter();
+        others.any(|uuid| !is_seen(uuid) && !self.is_in(uuid, own, parts))
+    }
+
+    /// Returns whether a channel is a leg of the call with the legs `own`, or took part in it.
+    fn is_in(&self, uuid: &str, own: &HashSet<String>, parts: &[Part]) -> bool {
+        own.contains(uuid)
+            || own.contains(self.current_uuid(uuid))
+            || parts.iter().any(|part| part.uuid == uuid)
+    }
+
+    /// Remembers that these legs are over. Returns those that another ledger has finished before.
+    fn note_finished(&mut self, legs: &[Leg]) -> HashSet<String> {
+        let known = |leg: &&Leg| self.finished.has_channel(&leg.uuid, leg.created_us);
+        let known = legs.iter().filter(known).map(|leg| leg.uuid.clone());
+        let known: HashSet<String> = known.collect();
+        for leg in legs {
             self.finished.insert(&leg.uuid, leg.created_us);
             for former in &leg.former_uuids {
                 self.renamed.remove(former);
                 self.finished.insert(former, leg.created_us);
             }
         }
-        let elsewhere = |leg: &Leg, link: &str| {
-            let link = self.current_uuid(link);
-            let has_own_life = leg.went_on || heritage.is_some();
-            let made_for = !has_own_life
-                && [
-                    leg.maker(),
-                    leg.loopback_peer.as_deref(),
-                    leg.flow.part_of.as_deref(),
-                ]
-                .contains(&Some(link));
-            self.legs.contains_key(link) || (!made_for && self.finished.has(link))
-        };
-        let mut finished = FinishedCall::with_parts(legs, parts, &elsewhere);
-        finished.heritage = heritage;
-        withhold_recordings(&mut finished, &self.tenants);
-        finished
+        known
     }
 
     /// Groups the legs that are left of a group anew.

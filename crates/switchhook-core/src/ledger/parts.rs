@@ -6,6 +6,7 @@ use super::Ledger;
 use super::divided::Divided;
 use super::ownership::{OwnedCall, TakesPart};
 use crate::finished_call::FinishedCall;
+use crate::leg::Leg;
 use crate::part::Part;
 use crate::recording::Recording;
 use crate::tenants::Tenants;
@@ -16,6 +17,14 @@ impl Ledger {
         let leg = self.leg_at(divided, part.leg);
         let mut recordings = leg.into_iter().flat_map(|leg| &leg.recordings);
         recordings.any(|one| !one.is_closed() && is_of(one, part))
+    }
+
+    /// Returns whether a recording whose start was missed may belong to the call that was served in
+    /// the talk.
+    pub(super) fn may_be_of(&self, divided: &Divided, part: &TakesPart) -> bool {
+        let leg = self.leg_at(divided, part.leg).filter(|_| part.serves);
+        let mut recordings = leg.into_iter().flat_map(|leg| &leg.recordings);
+        recordings.any(|one| one.started_us.is_none() && holds(one, part))
     }
 
     /// Returns the talks of the call's legs in which they served another call.
@@ -90,16 +99,21 @@ fn holds(recording: &Recording, part: &TakesPart) -> bool {
     before_its_end && recording.end_us().is_none_or(|end| end >= part.from_us)
 }
 
-/// Takes the recordings out of a call that hold talks of calls of another account.
+/// Takes the recordings out of a call that hold talks of calls of another account, or may hold them
+/// because a talk of their leg was missed.
 pub(super) fn withhold_recordings(call: &mut FinishedCall, tenants: &Tenants) {
+    let doubtful = |leg: &Leg| leg.talks_unknown && !tenants.accounts.is_empty();
     let mut recordings = call.legs.iter().flat_map(|leg| &leg.recordings);
-    if recordings.all(|one| one.holds.is_empty()) {
+    if recordings.all(|one| one.holds.is_empty()) && !call.legs.iter().any(doubtful) {
         return;
     }
     let account = tenants.of_call(call).account.unwrap_or_default().to_owned();
     let strange = |one: &Recording| one.holds.iter().any(|holds| *holds != account);
     for leg in &mut call.legs {
-        let withheld = leg.recordings.extract_if(.., |one| strange(one));
+        let doubtful = doubtful(leg);
+        let withheld = leg
+            .recordings
+            .extract_if(.., |one| doubtful || strange(one));
         call.withheld.extend(withheld.map(|one| one.path));
     }
 }

@@ -65,7 +65,10 @@ impl Ledger {
 
     fn mark_went_on(&mut self, divided: &Divided, taken: &TakesPart) -> Option<String> {
         let uuid = divided.uuids.get(taken.leg)?;
+        let with = divided.uuids.get(taken.with)?;
         let leg = &mut self.legs.get_mut(uuid)?.leg;
+        // The talk may be known from the leg that leaves.
+        leg.add_talk(with.clone(), taken.from_us, taken.until_us);
         if taken.serves {
             leg.went_on = true;
             let of_the_call = |one: &&mut Recording| is_of(one, taken) && one.is_closed();

@@ -168,6 +168,9 @@ pub struct Leg {
     /// Its conversations in order of start.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub talks: Vec<Talk>,
+    /// The legs with which it says that it was bridged, whether their talks were seen or not.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) bridged_to: Vec<String>,
     /// The conference that it is in, by its Unique-ID.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) conference: Option<String>,
@@ -190,6 +193,10 @@ pub struct Leg {
     /// A queue may have rung agents that were not seen. Set when the call is over; not stored.
     #[serde(skip)]
     pub(crate) agents_unknown: bool,
+    /// A talk or the start of a recording was missed, so that nobody knows whose voice its
+    /// recordings hold. Set when the call is over; not stored.
+    #[serde(skip)]
+    pub(crate) talks_unknown: bool,
     /// Its CDR filled in what its events lacked.
     #[serde(rename = "mended", skip_serializing_if = "std::ops::Not::not")]
     pub(crate) cdr_merged: bool,

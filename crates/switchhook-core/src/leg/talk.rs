@@ -64,6 +64,16 @@ impl Leg {
         }
     }
 
+    /// Notes the leg with which the switch says that this one was bridged.
+    pub(super) fn note_bridged(&mut self, with: Option<String>) {
+        let Some(with) = with.filter(|with| *with != self.uuid) else {
+            return;
+        };
+        if self.bridged_to.len() < MAX_TALKS && !self.bridged_to.contains(&with) {
+            self.bridged_to.push(with);
+        }
+    }
+
     /// Returns the channel whose talk with this leg the event ends, and when.
     pub(crate) fn unbridged(&self, event: &dyn Headers) -> Option<(String, i64)> {
         let name = event.get("Event-Name");
@@ -87,6 +97,17 @@ impl Leg {
                 from_us,
                 until_us: None,
             });
+        }
+    }
+
+    /// Adds a talk that another leg told of.
+    pub(crate) fn add_talk(&mut self, with: String, from_us: i64, until_us: Option<i64>) {
+        if self.talks.iter().any(|talk| talk.with == with) {
+            return;
+        }
+        self.begin_talk(with.clone(), from_us);
+        if let Some(until_us) = until_us {
+            self.end_talk(&with, until_us);
         }
     }
 

@@ -22,7 +22,7 @@ impl Leg {
         let merges = kind == ChannelEventKind::Cdr && self.phase == Phase::Down && self.needs_cdr();
         self.note_origin(kind, event);
         self.fill(kind, event);
-        links::collect(event, &mut self.links, &mut self.hints, limits.links);
+        let bridged = links::collect(event, &mut self.links, &mut self.hints, limits.links);
         self.links.remove(&self.uuid);
         self.hints.remove(&self.uuid);
         self.update_numbers(kind, event, limits);
@@ -32,6 +32,7 @@ impl Leg {
         self.record(kind, event, limits);
         self.note_queue(kind, event);
         self.apply_bridge(event);
+        self.note_bridged(bridged);
         self.advance_phase(kind);
         self.cdr_merged |= merges;
     }

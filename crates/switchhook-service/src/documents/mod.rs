@@ -96,23 +96,22 @@ impl DocumentBuilder {
 
 impl FinishCall for DocumentBuilder {
     fn finish(&self, call: &FinishedCall) -> FinishedCallRecord {
-        let flows = self.flows.load();
-        let stripped = call.without_outcome(&flows.outcome_names);
-        let call = stripped.as_ref().unwrap_or(call);
         let legs: Vec<String> = call.channels().map(|(uuid, _)| uuid.to_owned()).collect();
-        let (record, history) = flows.finish(call, self.live_calls.take_lookups(&legs));
-        report_recordings_not_opened(&call.id, &history);
-        report_withheld(call);
-        if record.unpublished.is_none() {
-            report_missing(&call.id, &history);
-        }
+        let (record, history) = self.record(call, self.live_calls.take_lookups(&legs));
         if let Some(traces) = self.traces.current() {
             let channels = history.runs.iter().map(|run| run.uuid.as_str());
             call_span::send(&traces, &record, channels);
         }
-        // A history that cannot be encoded must not hold up the documents.
-        let history = serde_json::to_string(&history).unwrap_or_default();
-        FinishedCallRecord { history, ..record }
+        with_history(record, &history)
+    }
+
+    fn finish_rest(&self, rest: &FinishedCall, first: &FinishedCallRecord) -> FinishedCallRecord {
+        let known: CallHistory = serde_json::from_str(&first.history).unwrap_or_default();
+        let is_left = |run: &LookupRecord| rest.channels().any(|(uuid, _)| uuid == run.uuid);
+        let runs = known.runs.into_iter().filter(is_left).collect();
+        let (record, history) = self.record(rest, runs);
+        let switch = first.switch.clone();
+        with_history(FinishedCallRecord { switch, ..record }, &history)
     }
 
     fn unused_keys(&self) -> Arc<[String]> {
@@ -122,6 +121,33 @@ impl FinishCall for DocumentBuilder {
     fn tenants(&self) -> Arc<Tenants> {
         Arc::clone(&self.flows.load().tenants)
     }
+}
+
+impl DocumentBuilder {
+    /// Returns the record of a finished call, its `history` still empty, and the history for it;
+    /// logs what the documents lack.
+    fn record(
+        &self,
+        call: &FinishedCall,
+        runs: Vec<LookupRecord>,
+    ) -> (FinishedCallRecord, CallHistory) {
+        let flows = self.flows.load();
+        let stripped = call.without_outcome(&flows.outcome_names);
+        let call = stripped.as_ref().unwrap_or(call);
+        let (record, history) = flows.finish(call, runs);
+        report_recordings_not_opened(&call.id, &history);
+        report_withheld(call);
+        if record.unpublished.is_none() {
+            report_missing(&call.id, &history);
+        }
+        (record, history)
+    }
+}
+
+/// Adds the history. One that cannot be encoded must not hold up the documents.
+fn with_history(record: FinishedCallRecord, history: &CallHistory) -> FinishedCallRecord {
+    let history = serde_json::to_string(history).unwrap_or_default();
+    FinishedCallRecord { history, ..record }
 }
 
 impl Flows {
@@ -140,7 +166,7 @@ impl Flows {
         })
     }
 
-    /// Returns the record of a finished call, its `story` still empty, and the history for it.
+    /// Returns the record of a finished call, its `history` still empty, and the history for it.
     fn finish(
         &self,
         call: &FinishedCall,

@@ -24,7 +24,7 @@ use super::cdrs::ReaderCommand;
 use super::channel_fields::ChannelFields;
 use super::event_lag::EventLag;
 use super::shared_legs::SharedLegs;
-use super::writer::StoreCommand;
+use super::writer::{Finishing, StoreCommand};
 use super::{FinishCall, FollowOptions};
 
 /// How long after its hang-up a leg without details is looked for among the CDRs; half the
@@ -216,9 +216,9 @@ impl CallTracker {
                     &[("by", "cdr")],
                     from_cdr.count(),
                 );
-                let mut finished = self.documents.finish(&call);
-                finished.switch = self.switch_or(&finished.switch);
-                Some(StoreCommand::Finish(Box::new(finished)))
+                let mut record = self.documents.finish(&call);
+                record.switch = self.switch_or(&record.switch);
+                Some(StoreCommand::Finish(Finishing::new(record, *call)))
             }
         }
     }

@@ -122,7 +122,12 @@ impl Follower {
     /// Connects and reconnects until `stop`. Returns when everything that was read is stored.
     pub async fn run(mut self, stop: CancellationToken) {
         let (commands, queue) = writer::queue();
-        let mut writer = tokio::spawn(writer::run(self.store.clone(), queue, stop.clone()));
+        let mut writer = tokio::spawn(writer::run(
+            self.store.clone(),
+            Arc::clone(&self.documents),
+            queue,
+            stop.clone(),
+        ));
         let mut tracker = self.tracker(commands);
         tokio::select! {
             () = self.follow(&mut tracker, &stop) => {

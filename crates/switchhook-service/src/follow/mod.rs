@@ -69,6 +69,10 @@ pub trait FinishCall: Send + Sync {
     /// Returns everything that the store writes for this call in one transaction.
     fn finish(&self, call: &FinishedCall) -> FinishedCallRecord;
 
+    /// Returns the same for what is left of a call when its other legs turn out to be in documents
+    /// of another instance. `first` is what [`FinishCall::finish`] returned for the whole call.
+    fn finish_rest(&self, rest: &FinishedCall, first: &FinishedCallRecord) -> FinishedCallRecord;
+
     /// Returns the keys (without `flow.key.`) that no document shows, so that they need not
     /// be kept while the call lasts.
     fn unused_keys(&self) -> Arc<[String]> {

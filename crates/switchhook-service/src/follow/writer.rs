@@ -4,6 +4,7 @@
 //! is skipped after a few attempts, so that it does not hold up the calls behind it.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -12,7 +13,9 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use super::FinishCall;
 use super::cdrs::CdrRejection;
+use switchhook_core::finished_call::FinishedCall;
 use switchhook_store::{FinishedCallRecord, Store, StoreError, StoredLeg};
 
 /// Commands that may wait. When the queue is full, the switch is not read.
@@ -27,7 +30,7 @@ const MAX_ATTEMPTS: u32 = 3;
 const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(5);
 
 /// One write to the store, or a step that follows one.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) enum StoreCommand {
     /// Stores a leg in its present state.
     Leg(StoredLeg),
@@ -39,7 +42,7 @@ pub(crate) enum StoreCommand {
         uuid: String,
     },
     /// Stores a finished call and removes its legs.
-    Finish(Box<FinishedCallRecord>),
+    Finish(Finishing),
     /// Notes the name of the switch at an address.
     Switch {
         /// Host and port.
@@ -56,6 +59,32 @@ pub(crate) enum StoreCommand {
     },
     /// Answers a request once everything before this is stored.
     Notify(StoredNotice),
+}
+
+/// A finished call on its way to the store.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Finishing {
+    /// What is stored of it.
+    record: Box<FinishedCallRecord>,
+    /// The call that the record was made of.
+    call: Arc<FinishedCall>,
+}
+
+impl Finishing {
+    pub(super) fn new(record: FinishedCallRecord, call: FinishedCall) -> Self {
+        Self {
+            record: Box::new(record),
+            call: Arc::new(call),
+        }
+    }
+
+    /// Returns what is left of the call without the legs of these channels; `None` if nothing is.
+    fn without(&self, channels: &[String], documents: &dyn FinishCall) -> Option<Self> {
+        let is_elsewhere = |uuid: &str, _| channels.iter().any(|channel| channel == uuid);
+        let rest = FinishedCall::clone(&self.call).without(&is_elsewhere)?;
+        let record = documents.finish_rest(&rest, &self.record);
+        Some(Self::new(record, rest))
+    }
 }
 
 /// The sender of such an answer. Dropping it means that nothing will be stored.
@@ -79,12 +108,14 @@ pub(crate) fn queue() -> (mpsc::Sender<StoreCommand>, mpsc::Receiver<StoreComman
 /// After `stop` the store has [`SHUTDOWN_DEADLINE`] to take what is left.
 pub(super) async fn run(
     store: Store,
+    documents: Arc<dyn FinishCall>,
     mut queue: mpsc::Receiver<StoreCommand>,
     stop: CancellationToken,
 ) {
     let mut commands = Vec::with_capacity(BATCH);
     while queue.recv_many(&mut commands, BATCH).await > 0 {
-        let storing = store_all(&store, without_overtaken(std::mem::take(&mut commands)));
+        let commands = without_overtaken(std::mem::take(&mut commands));
+        let storing = store_all(&store, &*documents, commands);
         tokio::pin!(storing);
         tokio::select! {
             () = &mut storing => continue,
@@ -115,8 +146,8 @@ fn without_overtaken(commands: Vec<StoreCommand>) -> Vec<StoreCommand> {
                 overtaken.insert((switch.clone(), uuid.clone()));
             }
             StoreCommand::Finish(call) => {
-                let legs = call.legs.iter();
-                overtaken.extend(legs.map(|uuid| (call.switch.clone(), uuid.clone())));
+                let legs = call.record.legs.iter();
+                overtaken.extend(legs.map(|uuid| (call.record.switch.clone(), uuid.clone())));
             }
             StoreCommand::Switch { .. }
             | StoreCommand::CdrsRead { .. }
@@ -129,12 +160,15 @@ fn without_overtaken(commands: Vec<StoreCommand>) -> Vec<StoreCommand> {
 }
 
 /// Stores all commands. The store takes what comes at once into one transaction, in this order.
-async fn store_all(store: &Store, mut commands: Vec<StoreCommand>) {
+async fn store_all(store: &Store, documents: &dyn FinishCall, mut commands: Vec<StoreCommand>) {
     let mut failing = false;
     let mut refusals = 0;
     let mut complete = true;
     while !commands.is_empty() {
-        let results = join_all(commands.iter().map(|command| put(store, command.clone()))).await;
+        let puts = commands
+            .iter()
+            .map(|command| put(store, documents, command.clone()));
+        let results = join_all(puts).await;
         let fault = results.into_iter().enumerate();
         let fault = fault.filter_map(|(at, result)| Some((at, result.err()?)));
         let Some((first, fault)) = fault.min_by_key(|(at, _)| *at) else {
@@ -196,7 +230,7 @@ fn skip_failing(command: &StoreCommand, fault: &StoreError) {
         }
         StoreCommand::Finish(call) => error!(
             %fault,
-            call_uuid = call.call_uuid,
+            call_uuid = call.record.call_uuid,
             "the documents of a call are not stored; they are made again at the next start"
         ),
         StoreCommand::Switch { name, .. } => error!(%fault, name, "a switch's name is not stored"),
@@ -204,21 +238,48 @@ fn skip_failing(command: &StoreCommand, fault: &StoreError) {
     }
 }
 
-async fn put(store: &Store, command: StoreCommand) -> Result<(), StoreError> {
+async fn put(
+    store: &Store,
+    documents: &dyn FinishCall,
+    command: StoreCommand,
+) -> Result<(), StoreError> {
     match command {
         StoreCommand::Leg(leg) => store.put_leg(leg).await,
         StoreCommand::Forget { switch, uuid } => store.remove_legs(&switch, vec![uuid]).await,
-        StoreCommand::Finish(call) => finish(store, *call).await,
+        StoreCommand::Finish(call) => finish(store, documents, call).await,
         StoreCommand::Switch { address, name } => store.put_switch_name(&address, &name).await,
         StoreCommand::CdrsRead { .. } | StoreCommand::Notify(_) => Ok(()),
     }
 }
 
 /// Stores a finished call. One that is stored already is no error: a command may be repeated,
-/// and another instance or a CDR may report a call whose document exists.
-async fn finish(store: &Store, call: FinishedCallRecord) -> Result<(), StoreError> {
-    let uuid = call.call_uuid.clone();
-    let new = store.finish_call(call).await?;
+/// and another instance or a CDR may report a call whose document exists. Legs that another
+/// instance finished as calls of their own are left out.
+async fn finish(
+    store: &Store,
+    documents: &dyn FinishCall,
+    mut call: Finishing,
+) -> Result<(), StoreError> {
+    let uuid = call.record.call_uuid.clone();
+    let new = loop {
+        match store
+            .finish_call(FinishedCallRecord::clone(&call.record))
+            .await
+        {
+            Err(StoreError::InOtherDocuments(legs)) => {
+                warn!(
+                    call_uuid = uuid,
+                    legs = legs.join(", "),
+                    "another instance finished legs of a call as calls of their own; its document lacks them"
+                );
+                let Some(rest) = call.without(&legs, documents) else {
+                    return Ok(());
+                };
+                call = rest;
+            }
+            stored => break stored?,
+        }
+    };
     if new.contains(&false) && !store.is_shared() {
         warn!(
             call_uuid = uuid,
@@ -244,7 +305,7 @@ mod tests {
     }
 
     fn finish(legs: &[&str]) -> StoreCommand {
-        StoreCommand::Finish(Box::new(FinishedCallRecord {
+        let record = FinishedCallRecord {
             switch: "fs1".into(),
             call_uuid: "a".into(),
             created_us: 1,
@@ -254,7 +315,8 @@ mod tests {
             summary: None,
             history: String::new(),
             unpublished: None,
-        }))
+        };
+        StoreCommand::Finish(Finishing::new(record, FinishedCall::new(Vec::new())))
     }
 
     #[test]

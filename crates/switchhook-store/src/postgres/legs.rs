@@ -3,12 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::postgres::PgConnection;
+use sqlx::postgres::{PgConnection, PgRow};
 
 use super::connection::{text, texts, unnamed};
 use crate::model::{FinishedCallRecord, StoredLeg};
 use crate::operation::Write;
-use crate::sql::calls::FinishSteps;
+use crate::sql::calls::{Elsewhere, FinishSteps};
 use crate::sql::legs::{PutLeg, RemoveLegs};
 use crate::sql::switches::{CHANNEL_AGE_MS, CHANNELS_KEPT, PRUNE_CHANNELS_EVERY};
 use crate::sql::{Columns as _, SqlConnection as _, values};
@@ -98,7 +98,7 @@ impl FinishSteps for PgConnection {
         &mut self,
         call: &FinishedCallRecord,
         now_ms: i64,
-    ) -> Result<bool, sqlx::Error> {
+    ) -> Result<Elsewhere, sqlx::Error> {
         let created_us: Vec<_> = call.channels.iter().map(|one| one.created_us).collect();
         let rows = unnamed(
             "INSERT INTO finished_channel (switch, uuid, created_us, ended_ms)
@@ -107,19 +107,39 @@ impl FinishSteps for PgConnection {
              WHERE NOT EXISTS (SELECT 1 FROM finished_channel AS f
                                WHERE f.switch = $1 AND f.uuid = t.uuid
                                  AND coalesce(f.created_us, -1) = coalesce(t.created_us, -1))
-             ON CONFLICT DO NOTHING RETURNING id",
+             ON CONFLICT DO NOTHING RETURNING id, uuid",
         )
         .bind(text(&call.switch))
         .bind(texts(call.channels.iter().map(|one| one.uuid.as_str())))
         .bind(created_us)
         .bind(now_ms)
-        .try_map(|row: sqlx::postgres::PgRow| row.integer("id"))
+        .try_map(|row: PgRow| Ok((row.integer("id")?, row.text("uuid")?)))
         .fetch_all(&mut *self)
         .await?;
-        if let Some(newest) = rows.iter().find(|row| *row % PRUNE_CHANNELS_EVERY == 0) {
-            prune_channels(self, *newest, now_ms).await?;
+        let elsewhere = elsewhere(call, &rows);
+        if let Elsewhere::Some(_) = elsewhere {
+            let ids: Vec<i64> = rows.iter().map(|(id, _)| *id).collect();
+            let sql = "DELETE FROM finished_channel WHERE id = ANY($1)";
+            self.run(sql, values![&ids[..]]).await?;
+            return Ok(elsewhere);
         }
-        Ok(rows.is_empty() && !call.channels.is_empty())
+        let mut ids = rows.iter().map(|(id, _)| *id);
+        if let Some(newest) = ids.find(|id| id % PRUNE_CHANNELS_EVERY == 0) {
+            prune_channels(self, newest, now_ms).await?;
+        }
+        Ok(elsewhere)
+    }
+}
+
+/// Compares the call's channels with those that were not yet remembered (row and Unique-ID).
+fn elsewhere(call: &FinishedCallRecord, new: &[(i64, String)]) -> Elsewhere {
+    let is_new = |uuid: &str| new.iter().any(|(_, new)| new == uuid);
+    let all = call.channels.iter().map(|one| &one.uuid);
+    let known: Vec<String> = all.filter(|uuid| !is_new(uuid)).cloned().collect();
+    match known.len() {
+        0 => Elsewhere::Nothing,
+        _ if new.is_empty() => Elsewhere::All,
+        _ => Elsewhere::Some(known),
     }
 }
 

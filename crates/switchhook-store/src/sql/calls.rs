@@ -6,13 +6,29 @@ use crate::new_id;
 use crate::operation::{Operation, Write};
 
 /// Removes a call's legs, inserts its documents and its summary.
-///
-/// The output says of each document whether it is new: another instance, or this one before a
-/// crash, may have built it already.
 pub(crate) struct FinishCall(pub(crate) FinishedCallRecord);
 
+/// What became of [`FinishCall`].
+pub(crate) enum Finished {
+    /// It is stored. Of each document, whether it is new: another instance, or this one before a
+    /// crash, may have built it already.
+    Stored(Vec<bool>),
+    /// Nothing was changed: calls that another instance finished have these legs.
+    Refused(Vec<String>),
+}
+
+/// Which of a call's channels belong to calls that another instance finished.
+pub(crate) enum Elsewhere {
+    /// None.
+    Nothing,
+    /// Each.
+    All,
+    /// These, by Unique-ID. The others are not remembered.
+    Some(Vec<String>),
+}
+
 impl Operation for FinishCall {
-    type Output = Vec<bool>;
+    type Output = Finished;
     const INSERTS: bool = true;
 
     fn switch(&self) -> Option<&str> {
@@ -29,22 +45,25 @@ pub(crate) trait FinishSteps: SqlConnection {
         call: &FinishedCallRecord,
     ) -> impl Future<Output = Result<(), sqlx::Error>> + Send;
 
-    /// Remembers the call's channels; returns whether another instance had finished the call
-    /// before.
+    /// Remembers the call's channels, unless another instance finished some of them.
     fn remember_channels(
         &mut self,
         call: &FinishedCallRecord,
         now_ms: i64,
-    ) -> impl Future<Output = Result<bool, sqlx::Error>> + Send;
+    ) -> impl Future<Output = Result<Elsewhere, sqlx::Error>> + Send;
 }
 
 impl<C: FinishSteps> Write<C> for FinishCall {
-    async fn apply(&self, db: &mut C, now_ms: i64) -> Result<Vec<bool>, sqlx::Error> {
+    async fn apply(&self, db: &mut C, now_ms: i64) -> Result<Finished, sqlx::Error> {
         let call = &self.0;
+        let elsewhere = db.remember_channels(call, now_ms).await?;
+        if let Elsewhere::Some(legs) = elsewhere {
+            return Ok(Finished::Refused(legs));
+        }
         db.remove_legs_of(call).await?;
-        if db.remember_channels(call, now_ms).await? {
+        if let Elsewhere::All = elsewhere {
             // The other instance may have seen more legs, and so have used another call UUID.
-            return Ok(vec![false; call.documents.len()]);
+            return Ok(Finished::Stored(vec![false; call.documents.len()]));
         }
         if let Some(summary) = &call.summary {
             insert_summary(db, call, summary).await?;
@@ -57,7 +76,7 @@ impl<C: FinishSteps> Write<C> for FinishCall {
             is_new.push(inserted);
         }
         unpublished::insert(db, call, now_ms).await?;
-        Ok(is_new)
+        Ok(Finished::Stored(is_new))
     }
 }
 

@@ -4,7 +4,7 @@ use sqlx::sqlite::SqliteConnection;
 
 use crate::model::{FinishedCallRecord, StoredLeg};
 use crate::operation::Write;
-use crate::sql::calls::FinishSteps;
+use crate::sql::calls::{Elsewhere, FinishSteps};
 use crate::sql::legs::{PutLeg, RemoveLegs};
 use crate::sql::switches::{CHANNEL_AGE_MS, CHANNELS_KEPT, PRUNE_CHANNELS_EVERY};
 use crate::sql::{SqlConnection as _, values};
@@ -57,7 +57,8 @@ impl FinishSteps for SqliteConnection {
         &mut self,
         call: &FinishedCallRecord,
         now_ms: i64,
-    ) -> Result<bool, sqlx::Error> {
+    ) -> Result<Elsewhere, sqlx::Error> {
+        // No other instance shares a file.
         for channel in &call.channels {
             let row = sqlx::query(
                 "INSERT INTO finished_channel (switch, uuid, created_us, ended_ms)
@@ -74,7 +75,7 @@ impl FinishSteps for SqliteConnection {
                 prune_channels(self, row, now_ms).await?;
             }
         }
-        Ok(false)
+        Ok(Elsewhere::Nothing)
     }
 }
 

@@ -14,8 +14,8 @@ use lossy::Lossy;
 use postgres::{Database, Pooler, Server, Stop};
 use store_suite::{Factory, LEASE, again, all, claim, finished, leg, settle, waiting};
 use switchhook_store::{
-    Clock, DeliveryOutcome, DocumentState, NewDocument, Role, Store, StoreError, StoreOptions,
-    StoredLeg, new_id,
+    Clock, DeliveryOutcome, DocumentState, FinishedChannel, NewDocument, Role, Store, StoreError,
+    StoreOptions, StoredLeg, new_id,
 };
 
 /// A database for one test.
@@ -77,6 +77,46 @@ impl Factory for SqliteFile {
         };
         Store::open(options).await.expect("opened")
     }
+}
+
+#[tokio::test]
+async fn a_call_of_which_another_instance_finished_some_legs_is_refused_and_the_rest_is_stored() {
+    let Some(database) = OwnDatabase::new() else {
+        return;
+    };
+    let (first, second) = (database.serve().await, database.serve().await);
+    let of = |call: &str, legs: &[&str]| {
+        let mut call = finished(call, legs, &["completed"]);
+        let channels = legs.iter().map(|uuid| FinishedChannel {
+            uuid: (*uuid).to_owned(),
+            created_us: Some(1),
+        });
+        call.channels = channels.collect();
+        call
+    };
+    for uuid in ["a", "b", "c"] {
+        let leg = leg(uuid, uuid);
+        second.put_leg(leg).await.expect("stored");
+    }
+    let new = first.finish_call(of("b", &["b"])).await.expect("finished");
+    assert_eq!(new, [true]);
+    let refused = second.finish_call(of("a", &["a", "b", "c"])).await;
+    let legs = match refused {
+        Err(StoreError::InOtherDocuments(legs)) => legs,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(legs, ["b"]);
+    assert_eq!(
+        second.load_legs().await.expect("legs").len(),
+        2,
+        "as before"
+    );
+    for (call, is_new) in [(of("a", &["a", "c"]), true), (of("a", &["a", "c"]), false)] {
+        assert_eq!(second.finish_call(call).await.expect("finished"), [is_new]);
+    }
+    let of_all = second.finish_call(of("a", &["a", "b", "c"])).await;
+    assert_eq!(of_all.expect("finished before"), [false]);
+    assert!(second.load_legs().await.expect("legs").is_empty());
 }
 
 #[tokio::test]

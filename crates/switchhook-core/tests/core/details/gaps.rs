@@ -23,7 +23,7 @@ fn by_start(mut document: Value) -> Value {
     document
 }
 
-fn by_call(documents: Vec<Value>) -> BTreeMap<String, Value> {
+pub(super) fn by_call(documents: Vec<Value>) -> BTreeMap<String, Value> {
     let id = |one: &Value| one["phonon-uuid"].as_str().unwrap().to_owned();
     let documents = documents.into_iter().map(by_start);
     documents.map(|one| (id(&one), one)).collect()

@@ -11,6 +11,7 @@ mod goldens;
 mod history;
 mod ledger;
 mod orders;
+mod peers;
 mod recordings;
 mod samples;
 mod so_far;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 use sqlx::Executor as _;
 use switchhook_service::service::Service;
+use switchhook_store::{FinishedCallRecord, FinishedChannel, Role, Store, StoreOptions};
 
 use crate::follow::anew::{anew, renewed};
 use crate::follow::events::{bodies, names};
@@ -102,6 +103,56 @@ fn id(document: &Value) -> String {
 
 fn sorted(posts: &[Post]) -> Vec<Value> {
     golden::sorted(posts.iter().map(Post::json).collect())
+}
+
+/// Notes in the store that another instance finished these channels of the switch `fs1`.
+async fn finished_elsewhere(database: &Database<'static>, channels: Vec<FinishedChannel>) {
+    let options = StoreOptions::new(database.url(), Role::Serve);
+    let store = Store::open(options).await.unwrap();
+    let call = FinishedCallRecord {
+        switch: "fs1".into(),
+        call_uuid: channels[0].uuid.clone(),
+        created_us: 1,
+        legs: Vec::new(),
+        channels,
+        documents: Vec::new(),
+        summary: None,
+        history: String::new(),
+        unpublished: None,
+    };
+    store.finish_call(call).await.unwrap();
+    store.close().await;
+}
+
+#[tokio::test]
+async fn a_leg_that_another_instance_finished_as_its_own_call_is_in_no_second_document() {
+    let Some(several) = Several::start(1, "").await else {
+        return;
+    };
+    let (events, new) = anew(&bodies(CALL));
+    let expected = documents(CALL, &new).remove(0);
+    let created = |entry: &Value| {
+        let leg = entry["cdrId"].as_str().unwrap().split('#').next().unwrap();
+        let event = events.iter().find(|event| uuid(event) == leg).unwrap();
+        let event: Value = serde_json::from_str(event).unwrap();
+        let created = event["Caller-Channel-Created-Time"].as_str().unwrap();
+        FinishedChannel {
+            uuid: leg.to_owned(),
+            created_us: created.parse().ok(),
+        }
+    };
+    let agent = &expected["callDetails"][1];
+    finished_elsewhere(&several.database, vec![created(agent)]).await;
+    several.seen[0].play(&events);
+    let posts = several.end().await;
+    assert_eq!(posts.len(), 1, "{posts:?}");
+    let document = posts[0].json();
+    assert_eq!(document["phonon-uuid"], expected["phonon-uuid"]);
+    let entries = document["callDetails"].as_array().unwrap();
+    assert_eq!(entries.len(), 1, "{document}");
+    assert_eq!(document["incomplete"], true);
+    let missing = document["missing"].as_array().unwrap();
+    assert!(missing.contains(&"callDetails".into()), "{document}");
 }
 
 #[tokio::test]
