@@ -205,6 +205,7 @@ fn lost() -> Vec<Scenario> {
         fetched("fetched_from_hold", Fetch::Transferred),
         fetched("fetched_as_the_music_begins", Fetch::TransferredBeforeMusic)
             .heard(ExpectedAudio::NoMusic),
+        fetched("an_agent_takes_the_caller", Fetch::Bridged),
         fetched("an_operator_parks_the_caller", Fetch::Parked),
         lost("switch_resets", vanishes(Vanish::Reset), Left::Vanished),
         lost("switch_closes", vanishes(Vanish::Eof), Left::Vanished),

@@ -10,7 +10,7 @@ use super::{ExpectedAudio, FAILED, Is, PARK_SERVICE, Requests, Scenario, variabl
 use crate::switch::{Caller, Fetch, Left, Parked};
 
 /// Names of parked scenarios, each with its socket scenario.
-const SAME: [(&str, &str); 26] = [
+const SAME: [(&str, &str); 27] = [
     ("parked_success_json", "success_json"),
     ("parked_success_empty", "success_empty"),
     ("parked_background", "background"),
@@ -33,6 +33,7 @@ const SAME: [(&str, &str); 26] = [
     ("parked_refused", "refused"),
     ("parked_hangs_up_on_hold", "hangs_up_on_hold"),
     ("parked_fetched_from_hold", "fetched_from_hold"),
+    ("parked_and_taken_by_an_agent", "an_agent_takes_the_caller"),
     (
         "parked_and_parked_by_an_operator",
         "an_operator_parks_the_caller",

@@ -34,6 +34,8 @@ pub enum Fetch {
     /// The same, between the command that starts the hold music and its execution: the music stays
     /// queued and begins after the transfer (measured on a real switch).
     TransferredBeforeMusic,
+    /// An agent's leg takes the caller (`uuid_bridge`, and `intercept`, which does the same).
+    Bridged,
     /// An operator parks the caller elsewhere (`uuid_park`).
     Parked,
     /// The same, as the service asks before the release whether it still has the caller. Only the

@@ -33,8 +33,9 @@ impl Play {
         }
     }
 
-    /// Moves the caller as `uuid_transfer` or `uuid_park` does (switch_ivr.c
-    /// `switch_ivr_session_transfer`, `switch_ivr_park_session`). In the captures
+    /// Moves the caller as `uuid_transfer`, `uuid_bridge` or `uuid_park` does (switch_ivr.c
+    /// `switch_ivr_session_transfer`, `switch_ivr_park_session`; switch_ivr_bridge.c
+    /// `switch_ivr_uuid_bridge`). In the captures
     /// socket-fetched-by-…, the event of the old park comes first.
     pub(super) fn fetch(&mut self, how: Fetch) {
         let mut channel = self.leg.lock();
@@ -43,6 +44,12 @@ impl Play {
             Fetch::Parked | Fetch::ParkedAtTheRelease => channel.state = State::Park,
             Fetch::Transferred | Fetch::TransferredBeforeMusic => {
                 channel.transfer("agents", &Uuid::new_v4().to_string());
+            }
+            // The agent's own leg is not played.
+            Fetch::Bridged => {
+                let (agent, job) = (Uuid::new_v4(), Uuid::new_v4());
+                channel.join(&agent.to_string(), &job.to_string());
+                channel.state = State::SoftExecute;
             }
         }
         if how == Fetch::TransferredBeforeMusic {
