@@ -1,5 +1,6 @@
 //! The command line and its help.
 
+pub mod init;
 #[cfg(feature = "lab")]
 pub mod lab;
 pub mod operator;
@@ -20,16 +21,21 @@ fn long_version() -> &'static str {
     &VERSION
 }
 
+/// What somebody does first who has no configuration.
+#[cfg(feature = "lab")]
+const FIRST_STEPS: &str = "First steps: the page with simulated calls, and a first configuration\n  \
+    switchhook lab --serve\n  \
+    switchhook init";
+#[cfg(not(feature = "lab"))]
+const FIRST_STEPS: &str = "First steps: a first configuration\n  \
+    switchhook init\n\n\
+    This program was built without the command lab; the cargo feature `lab` adds it.";
+
 /// Holds a live FreeSWITCH call while it asks a webhook, and delivers one
 /// document for every finished call.
 #[derive(Debug, Parser)]
 #[command(version, long_version = long_version(), propagate_version = true, arg_required_else_help = true)]
-#[cfg_attr(
-    not(feature = "lab"),
-    command(
-        after_help = "This program was built without the command lab; the cargo feature `lab` adds it."
-    )
-)]
+#[command(after_help = FIRST_STEPS)]
 pub struct CommandLine {
     /// The configuration file.
     #[arg(
@@ -54,6 +60,8 @@ pub enum Command {
     /// Run the service with a simulated switch and a failing webhook, in one process.
     #[cfg(feature = "lab")]
     Lab(lab::Lab),
+    /// Write a first configuration, check it, and say what the dialplan needs.
+    Init(init::Init),
     /// Validate the configuration; show every error with its line and the fix.
     Check(Check),
     /// Test the real switches, webhooks and store; show every fault with its fix.

@@ -18,6 +18,7 @@ fn main() -> ExitCode {
         Command::Serve(args) => commands::serve(&line.config, args.json_logs),
         #[cfg(feature = "lab")]
         Command::Lab(args) => commands::lab(args),
+        Command::Init(args) => commands::init(&line.config, args),
         Command::Call(args) => commands::call(&line.config, args),
         Command::Check(args) => commands::check(&line.config, args),
         Command::Doctor(args) => commands::doctor(&line.config, args),

@@ -6,6 +6,7 @@ mod call;
 mod check;
 mod doctor;
 mod forget;
+mod init;
 #[cfg(feature = "lab")]
 mod lab;
 mod log;
@@ -27,6 +28,7 @@ pub use call::call;
 pub use check::check;
 pub use doctor::doctor;
 pub use forget::forget;
+pub use init::init;
 #[cfg(feature = "lab")]
 pub use lab::lab;
 pub use manual::{completions, man};

@@ -38,7 +38,12 @@ const CAUSES: [(ErrorKind, &str, &str); 4] = [
 /// Returns the fault of a configuration that cannot be read.
 pub(super) fn unreadable(path: &Path, error: &io::Error) -> Diagnostic {
     let (why, help) = cause(path, error);
-    let help = help.unwrap_or("name another file with --config");
+    let elsewhere = if error.kind() == ErrorKind::NotFound {
+        "name another file with --config; `switchhook init` writes one"
+    } else {
+        "name another file with --config"
+    };
+    let help = help.unwrap_or(elsewhere);
     Diagnostic::of_file(format!("cannot be read: {why}"), help)
 }
 

@@ -106,7 +106,7 @@ fn a_file_that_cannot_be_read_has_the_cure_of_its_cause() {
     let path = |name: &str| folder.path().join(name);
     std::fs::write(path("file"), b"a = \"\xff\"").unwrap();
     for (name, wanted) in [
-        ("none.toml", "there is no such file; name another file with --config"),
+        ("none.toml", "there is no such file; name another file with --config; `switchhook init` writes one"),
         ("", "it is a folder; name a file in it"),
         ("file", "it is not UTF-8; save it as UTF-8"),
         ("file/x.toml", "a part of its path is a file, not a folder; correct the path"),
@@ -394,7 +394,7 @@ fn a_file_that_is_not_there_or_not_text_is_a_fault() {
     let path = folder.path().join("switchhook.toml");
     let messages = |path| Config::load(path).unwrap_err().to_string();
     assert!(messages(&path).contains("cannot be read: "));
-    assert!(messages(&path).ends_with("name another file with --config"));
+    assert!(messages(&path).ends_with("`switchhook init` writes one"));
     std::fs::write(&path, [0xff, 0xfe, 0x00]).unwrap();
     assert!(messages(&path).contains("UTF-8"));
 }
