@@ -118,12 +118,20 @@ pub struct Serve {
 /// `switchhook call`.
 #[derive(Debug, Args)]
 #[command(after_help = "Example: the answer for a caller with this lead\n  \
-    switchhook call lookup --var flow.key.leadid=HFC123 --var Caller-Caller-ID-Number=4930123\n\n\
-    Exit status: 0 line 0, 1 line 1, 2 wrong usage")]
+    switchhook call lookup --caller 4930123 --var flow.key.leadid=HFC123\n\n\
+    Exit status: 0 line 0, 1 line 1, 2 wrong usage, 3 nothing was asked")]
 pub struct Call {
     /// The webhook's name in the configuration.
     #[arg(value_name = "WEBHOOK")]
     pub webhook: String,
+
+    /// The caller's number.
+    #[arg(long, value_name = "NUMBER")]
+    pub caller: Option<String>,
+
+    /// The number that was dialled.
+    #[arg(long, value_name = "NUMBER")]
+    pub destination: Option<String>,
 
     /// A channel variable; with a capital first letter, a header of the channel.
     #[arg(long = "var", value_name = "NAME=VALUE")]

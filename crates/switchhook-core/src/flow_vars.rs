@@ -10,6 +10,7 @@ use serde_json::{Number, Value};
 
 use super::headers::Headers;
 use super::sanitize::exact;
+use super::variables::EXACT;
 
 /// How much is kept of one channel's variables.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,7 +95,7 @@ impl FlowVars {
     }
 
     fn keep(&mut self, key: &str, value: &str, bytes: &mut usize, limits: &KeyLimits) {
-        let base = key.strip_suffix("_b64").unwrap_or(key);
+        let base = key.strip_suffix(EXACT).unwrap_or(key);
         if limits.skip.iter().any(|skip| skip == key || skip == base) {
             return;
         }
@@ -117,7 +118,7 @@ impl FlowVars {
 
     /// Returns the base64 text of a key's exact bytes.
     fn companion(&self, name: &str) -> Option<&str> {
-        let is_its = |key: &str| key.strip_suffix("_b64") == Some(name);
+        let is_its = |key: &str| key.strip_suffix(EXACT) == Some(name);
         let (_, text) = self.keys.iter().find(|(key, _)| is_its(key))?;
         Some(text)
     }
@@ -158,7 +159,7 @@ pub(crate) fn merged(channels: &[&FlowVars], hidden: &[String]) -> Vec<(String, 
         keys.map(|(name, _)| name.as_str()).collect()
     });
     let companion = |name: &str| {
-        name.strip_suffix("_b64")
+        name.strip_suffix(EXACT)
             .is_some_and(|base| names.contains(base) || hidden.iter().any(|hide| hide == base))
     };
     let mut seen = HashSet::new();

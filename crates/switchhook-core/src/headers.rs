@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// The prefix of a channel variable's header.
-const VARIABLE: &str = "variable_";
+pub const VARIABLE: &str = "variable_";
 
 /// The headers of one channel: of an event, of the `connect` reply, or of a CDR file.
 /// Implementations decode only the headers that are read.

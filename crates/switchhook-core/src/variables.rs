@@ -12,6 +12,9 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use super::outcome::{Failure, Mapped, Outcome};
 use super::sanitize::inert;
 
+/// Suffix of the variable with a value's exact bytes, in Base64.
+pub const EXACT: &str = "_b64";
+
 /// Names the flow variables (comma separated, without `flow.key.`) whose text is JSON other than
 /// a string, so that a call's document can restore their type.
 pub const JSON_KEYS: &str = "flow.json_keys";
@@ -351,7 +354,7 @@ pub fn flow_key(name: &str) -> String {
 /// Returns the variable with the exact bytes of `name`, for text that had to be made inert.
 #[must_use]
 pub(crate) fn exact_name(name: &str) -> String {
-    [name, "_b64"].concat()
+    [name, EXACT].concat()
 }
 
 /// Formats seconds with two decimals, as the contract shows them: `0.11`.

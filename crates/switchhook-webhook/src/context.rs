@@ -27,15 +27,11 @@ use node::root;
 pub(super) use probe::ProbeValue;
 pub use recorder::HeaderRecorder;
 use switchhook_core::headers::Headers;
+use switchhook_core::headers::VARIABLE;
 use switchhook_core::numbers::DialledNumber;
 use switchhook_core::sanitize;
 use switchhook_core::timestamp;
-use switchhook_core::variables::{FLOW_KEY, JSON_KEYS};
-
-/// Prefix of channel variables among a channel's headers.
-const VARIABLE: &str = "variable_";
-/// Suffix of the variable with a value's exact bytes.
-const EXACT: &str = "_b64";
+use switchhook_core::variables::{EXACT, FLOW_KEY, JSON_KEYS};
 
 /// The values that the templates of one request can see.
 #[derive(Debug, Default)]

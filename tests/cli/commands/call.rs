@@ -51,3 +51,50 @@ fn each_try_has_a_line_with_its_url_outcome_and_time() {
         "{printed}"
     );
 }
+
+#[test]
+fn numbers_have_options_and_a_value_that_nothing_reads_is_a_warning() {
+    let workdir = Workdir::new();
+    let url = format!(
+        "http://{}/{{{{ call.caller_number }}}}/{{{{ call.destination_number }}}}",
+        server("200 OK")
+    );
+    workdir.configure(&format!(
+        "[webhooks.lookup]\nmethod = \"GET\"\nurl = \"{url}\""
+    ));
+    let args = [
+        "call",
+        "lookup",
+        "--caller",
+        "4930123",
+        "--destination",
+        "7001",
+    ];
+    let run = workdir.run(&args);
+    assert_eq!(run.err, "");
+    assert!(run.done().contains("/4930123/7001"));
+    let wrong = ["--var", "flow.key.leadd=1", "--var", "flow.account=acme"];
+    let run = workdir.run(&[&args[..], &wrong].concat());
+    assert_eq!(
+        run.err,
+        "warning: no template of the webhook reads flow.key.leadd\n"
+    );
+}
+
+#[test]
+fn what_is_missing_is_named_with_the_option_that_gives_it() {
+    let workdir = Workdir::new();
+    let url = "http://127.0.0.1:9/{{ call.caller_number }}/{{ flow.key.leadid }}";
+    workdir.configure(&format!(
+        "[webhooks.lookup]\nmethod = \"GET\"\nurl = \"{url}\""
+    ));
+    let run = workdir.run(&["call", "lookup"]);
+    assert_eq!(run.status, Some(3), "{run:?}");
+    assert!(
+        run.out
+            .contains("\nnot given: --caller NUMBER --var flow.key.leadid=VALUE\n"),
+        "{run:?}"
+    );
+    let run = workdir.run(&["call", "nosuch"]);
+    assert_eq!(run.status, Some(3), "{run:?}");
+}

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use switchhook_core::outcome::{Failure, Outcome};
 use switchhook_core::tenants::{self, WithVariables};
 use switchhook_core::variables::{Assignment, Line, line};
+use switchhook_webhook::context::HeaderRecorder;
 use switchhook_webhook::{ResponseMeta, SendContext};
 
 use super::{TaskRequest, WebhookTask, WebhookTasks};
@@ -16,6 +17,10 @@ pub struct WebhookTest<'w> {
     task: &'w WebhookTask,
     /// The request; or why there is none.
     pub request: Result<TaskRequest, Failure>,
+    /// Headers of the channel that the request is made of.
+    pub read: Vec<String>,
+    /// Headers that the templates name and the channel does not have.
+    pub absent: Vec<String>,
 }
 
 /// The result of a test.
@@ -46,14 +51,18 @@ impl<'w> WebhookTest<'w> {
             let zone = belongs.settings.unwrap_or(&tenants.default).time_zone;
             (tenants::route_variables(&belongs, headers), zone)
         });
+        let recorder = HeaderRecorder::new(headers);
         let with = WithVariables {
-            headers,
+            headers: &recorder,
             variables: &given,
         };
+        let request = task.prepare(&with, zone);
         Some(Self {
             tasks,
             task,
-            request: task.prepare(&with, zone),
+            request,
+            absent: recorder.absent(),
+            read: recorder.read(),
         })
     }
 
@@ -98,13 +107,17 @@ pub fn channel_headers<N: Into<String>>(
     ]);
     for (name, value) in vars {
         let (name, value): (String, String) = (name.into(), value.into());
-        let is_header = name.starts_with(|c: char| c.is_ascii_uppercase());
-        let name = if is_header {
-            name
-        } else {
-            format!("variable_{name}")
-        };
-        headers.insert(name, value);
+        headers.insert(header_of(&name), value);
     }
     headers
+}
+
+/// Returns the header behind a name that [`channel_headers`] takes.
+#[must_use]
+pub fn header_of(name: &str) -> String {
+    if name.starts_with(|c: char| c.is_ascii_uppercase()) {
+        name.to_owned()
+    } else {
+        format!("variable_{name}")
+    }
 }

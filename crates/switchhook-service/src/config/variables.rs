@@ -4,13 +4,13 @@ use toml_edit::Value;
 
 use super::section::Section;
 use super::value::{Parsed, Problem, text};
-use switchhook_core::variables::{FLOW_KEY as MAPPED_PREFIX, VariableNames};
+use switchhook_core::variables::{EXACT, FLOW_KEY as MAPPED_PREFIX, VariableNames};
 
 /// Prefix of every variable of a flow.
 const PREFIX: &str = "flow.";
 /// Most characters of a variable's full name. With the suffix `_b64` it reaches the limit of the
 /// switch's commands.
-const NAME_LIMIT: usize = 128 - "_b64".len();
+const NAME_LIMIT: usize = 128 - EXACT.len();
 /// Variables that the dialplan sets for this program; no response may change them.
 const RESERVED: [&str; 4] = [
     "flow.name",

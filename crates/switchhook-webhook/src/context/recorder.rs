@@ -6,11 +6,14 @@ use std::collections::BTreeSet;
 
 use switchhook_core::headers::Headers;
 
-/// Headers that record the names read from them, for a caller that must fetch some values again
-/// (FreeSWITCH leaves `%XX` unescaped in plain replies; see [`crate::Webhook::headers_read`]).
+use super::VARIABLE;
+
+/// Headers that record the names read from them: for a test of a webhook that says what its templates
+/// read, and what they lacked.
 pub struct HeaderRecorder<'a> {
     inner: &'a dyn Headers,
     read: RefCell<BTreeSet<String>>,
+    absent: RefCell<BTreeSet<String>>,
 }
 
 impl<'a> HeaderRecorder<'a> {
@@ -19,6 +22,7 @@ impl<'a> HeaderRecorder<'a> {
         Self {
             inner,
             read: RefCell::default(),
+            absent: RefCell::default(),
         }
     }
 
@@ -26,11 +30,19 @@ impl<'a> HeaderRecorder<'a> {
     pub fn read(self) -> Vec<String> {
         self.read.into_inner().into_iter().collect()
     }
+
+    /// Returns the headers that were asked for and do not exist, sorted.
+    pub fn absent(&self) -> Vec<String> {
+        self.absent.borrow().iter().cloned().collect()
+    }
 }
 
 impl Headers for HeaderRecorder<'_> {
     fn get(&self, name: &str) -> Option<Cow<'_, str>> {
-        let value = self.inner.get(name)?;
+        let Some(value) = self.inner.get(name) else {
+            self.absent.borrow_mut().insert(name.to_owned());
+            return None;
+        };
         self.read.borrow_mut().insert(name.to_owned());
         Some(value)
     }
@@ -40,5 +52,12 @@ impl Headers for HeaderRecorder<'_> {
             self.read.borrow_mut().insert(name.to_owned());
             visit(name, value);
         });
+    }
+
+    fn visit_variables(&self, prefix: &str, visit: &mut dyn FnMut(&str, &str)) -> bool {
+        self.inner.visit_variables(prefix, &mut |name, value| {
+            self.read.borrow_mut().insert([VARIABLE, name].concat());
+            visit(name, value);
+        })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use switchhook_core::variables::{FLOW_KEY as MAPPED_PREFIX, LINE};
+use switchhook_core::variables::{EXACT, FLOW_KEY as MAPPED_PREFIX, LINE};
 
 use crate::config::lines::join;
 use crate::config::read_context::ReadContext;
@@ -44,7 +44,7 @@ fn record_name(
     context: &ReadContext<'_>,
 ) {
     let key = name.to_ascii_lowercase();
-    let base = key.strip_suffix("_b64").unwrap_or(&key);
+    let base = key.strip_suffix(EXACT).unwrap_or(&key);
     let what = if let Some(other) = seen.get(&key) {
         format!("{name} is also the variable of {other}")
     } else if let Some(other) = seen.get(base) {
