@@ -9,7 +9,7 @@ use tracing::{error, info, warn};
 
 use switchhook_core::metric_names;
 use switchhook_service::config::Config;
-use switchhook_service::service::Service;
+use switchhook_service::service::{Service, needs_restart};
 
 /// Runs the service until SIGTERM or SIGINT; SIGHUP reloads the configuration. A second signal
 /// to stop does not wait for calls and deliveries.
@@ -27,7 +27,7 @@ async fn run(path: &Path) -> Result<(), String> {
         .await
         .map_err(|error| error.to_string())?;
     while signals.next().await == StopOrReload::Reload {
-        reload(&service, path);
+        reload(&service, &config, path);
     }
     info!(
         calls = service.on_hold(),
@@ -39,12 +39,22 @@ async fn run(path: &Path) -> Result<(), String> {
     }
 }
 
-fn reload(service: &Service, path: &Path) {
+/// Reloads the configuration. `running` is the one that the service was started with.
+fn reload(service: &Service, running: &Config, path: &Path) {
     let loaded = Config::load(path).map_err(|faults| faults.to_string());
-    let reloaded =
-        loaded.and_then(|config| service.reload(&config).map_err(|error| error.to_string()));
+    let reloaded = loaded.and_then(|config| {
+        let done = service.reload(&config).map_err(|error| error.to_string());
+        done.map(|()| needs_restart(running, &config))
+    });
     match reloaded {
-        Ok(()) => info!("reloaded the configuration"),
+        Ok(names) if names.is_empty() => info!("reloaded the configuration"),
+        Ok(names) => {
+            let settings = names.join(", ");
+            warn!(
+                settings,
+                "reloaded the configuration, but these settings stay as they were until serve is restarted"
+            );
+        }
         Err(message) => {
             gauge!(metric_names::RELOAD_SUCCESSFUL).set(0.0);
             error!("the new configuration has errors; the old one stays in force");

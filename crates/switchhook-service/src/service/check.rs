@@ -20,20 +20,20 @@ pub fn check(config: &Config) -> Result<Vec<Diagnostic>, Diagnostics> {
     let tasks = compile(config)?;
     options::endpoints(config)?;
     DocumentBuilder::new(config, &tasks, Arc::default())?;
-    let mut warnings = config.warnings.clone();
-    warnings.extend(self::warnings(config, &tasks));
+    let mut warnings = warnings(config, &tasks);
     warnings.extend(store_place(config));
     warnings.sort_by_key(|warning| warning.line);
     Ok(warnings)
 }
 
-/// Returns the warnings that need the compiled webhooks or the file system.
+/// Returns the warnings, but for that of a store which cannot be opened: for `serve` it is an error.
 fn warnings(config: &Config, tasks: &WebhookTasks) -> Vec<Diagnostic> {
+    let own = config.warnings.iter().cloned();
     let missing_folder = public_url::missing_folder_warning(config);
     let blocked = blocked_webhooks(config, tasks).into_iter();
     let early = names_too_early(config, tasks).into_iter();
     let exposed = exposure::warnings(config);
-    let all = blocked.chain(early).chain(missing_folder);
+    let all = own.chain(blocked).chain(early).chain(missing_folder);
     all.chain(exposed).collect()
 }
 

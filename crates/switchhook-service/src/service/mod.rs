@@ -21,6 +21,7 @@ mod options;
 mod persistence;
 mod readiness;
 mod recording_server;
+mod restart;
 mod start_error;
 mod trace_export;
 mod webhook_test;
@@ -59,6 +60,7 @@ pub use check::check;
 pub use compile::{compile, tenants};
 pub use exposure::{grants, warnings as exposure_warnings};
 pub use options::store_options;
+pub use restart::needs_restart;
 pub use start_error::StartError;
 
 use cdr_receiver::PostedCdrs;
@@ -197,7 +199,7 @@ impl Service {
         let posts = components::cdr_posts(config, &posted_cdrs);
         let limits = HttpLimits::new("http", places.http);
         let pages = tokio::spawn(http::serve(http_listener, ops, posts, limits));
-        info!(%esl, http = %http_address, "listening");
+        log_started(config, esl, http_address);
         Ok(Self {
             esl,
             http: http_address,
@@ -237,6 +239,7 @@ impl Service {
     pub fn reload(&self, config: &Config) -> Result<(), StartError> {
         let tasks = compile::compile_with(config, &self.answerers)?;
         let endpoints = options::endpoints(config)?;
+        check::log_warnings(config, &tasks);
         let collector = self.trace_export.prepare(config)?;
         self.documents.replace(config, &tasks)?;
         metrics::start_at_zero(config, &self.answerers);
@@ -333,4 +336,16 @@ fn log_failed_task(task: &str, result: Result<(), tokio::task::JoinError>) {
     if let Err(error) = result {
         warn!(what = task, %error, "a task of the service failed");
     }
+}
+
+/// Says where the service is, and what it was given.
+fn log_started(config: &Config, esl: SocketAddr, http: SocketAddr) {
+    info!(
+        %esl,
+        page = format!("http://{http}/"),
+        webhooks = config.webhooks.len(),
+        flows = config.flows.len(),
+        switches = config.freeswitch.len(),
+        "listening"
+    );
 }
