@@ -7,6 +7,8 @@ use test_support::{captures, switch_reader};
 
 mod allocations;
 mod anything;
+mod anything_callers;
+mod anything_switch;
 mod captured;
 mod client;
 mod codec;
