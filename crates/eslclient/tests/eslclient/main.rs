@@ -23,6 +23,7 @@ mod far_end;
 mod names;
 mod open;
 mod originate;
+mod readme;
 mod serialize;
 mod server;
 mod supervisor;
