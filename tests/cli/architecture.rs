@@ -342,6 +342,57 @@ fn a_circle_over_a_reexport_is_found() {
     assert_eq!(found, ["a -> b", "b -> a"]);
 }
 
+/// The files that drive a [`eslclient::Connection`] themselves; `docs/architecture.md` says why.
+const DRIVERS: [&str; 8] = [
+    // The call on its own socket.
+    "call_control/call_connection.rs",
+    "call_control/call_task.rs",
+    "call_control/opening.rs",
+    "call_control/socket.rs",
+    // A replay's stream becomes a `Client`.
+    "call_control/park/call.rs",
+    // The follower.
+    "follow/event_loop.rs",
+    "follow/follower.rs",
+    "follow/link.rs",
+];
+
+#[test]
+fn only_two_parts_use_less_than_the_client_of_eslclient() {
+    let below = [
+        "Connection",
+        "Decoder",
+        "Incoming",
+        "Frame",
+        "Ticket",
+        "accept_outbound",
+        "authenticate",
+        "open_inbound",
+        "open_outbound",
+    ];
+    let qualified = Regex::new(r"\beslclient::(\w+)").unwrap();
+    let mut found = BTreeSet::new();
+    for source in sources() {
+        if source.ends_with("eslclient/src") {
+            continue;
+        }
+        for (module, code) in Crate::read(&source).files {
+            let imported = used(&code)
+                .into_iter()
+                .filter(|path| path.first().is_some_and(|first| first == "eslclient"))
+                .filter_map(|path| path.get(1).cloned());
+            let named = qualified
+                .captures_iter(&code)
+                .map(|found| found[1].to_owned());
+            if imported.chain(named).any(|name| below.contains(&&*name)) {
+                found.insert(format!("{}.rs", module.join("/")));
+            }
+        }
+    }
+    let expected: BTreeSet<_> = DRIVERS.map(str::to_owned).into();
+    assert_eq!(found, expected, "see docs/architecture.md");
+}
+
 #[test]
 fn every_file_that_the_architecture_page_names_is_there() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -111,6 +111,24 @@ fn with_features(arguments: &[&str]) -> BTreeSet<String> {
 
 /// A feature that only a dev-dependency wants costs a second build of its crate and of all crates
 /// above it, between `cargo run` and `cargo test`.
+/// What a program gets with the Event Socket client and its features.
+#[test]
+fn eslclient_needs_few_crates() {
+    let output = Command::new(env!("CARGO"))
+        .args(["tree", "--locked", "--offline", "--package=eslclient"])
+        .args(["--all-features", "--edges=normal,build", "--prefix=none"])
+        .args(["--no-dedupe", "--target=x86_64-unknown-linux-gnu"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    let tree = String::from_utf8(output.stdout).unwrap();
+    let crates: BTreeSet<_> = tree.lines().map(|line| line.replace(" (*)", "")).collect();
+    assert!(crates.iter().any(|one| one.starts_with("tokio v")));
+    assert!(crates.len() <= 40, "{} crates: {crates:?}", crates.len());
+}
+
 #[test]
 fn the_tests_use_the_dependencies_that_the_program_was_built_with() {
     let program = with_features(&["--package=switchhook", "--edges=no-dev"]);

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use eslclient::{
-    Client, Command, Control, Digits, Endpoint, Error, EventName, HangupCause, Mode, Originate,
-    Server, ServerOptions, Subscription,
+    Client, Command, Control, Digits, Endpoint, Error, EventName, ExecuteOptions, HangupCause,
+    Mode, Originate, Server, ServerOptions, Subscription,
 };
 
 use super::switch::Switch;
@@ -170,6 +170,37 @@ async fn a_caller_presses_a_digit_or_none_and_the_socket_tells_its_mode() {
         .hangup(&HangupCause::NormalClearing)
         .await
         .unwrap();
+}
+
+#[tokio::test]
+#[ignore = "needs a FreeSWITCH"]
+async fn the_switch_takes_an_application_after_the_hangup_and_the_client_refuses_it_with_the_cause()
+{
+    let (client, _events) = connect().await;
+    let server = Server::bind("127.0.0.1:0").await.unwrap();
+    let to = format!("{} async full", server.address());
+    let job = client.originate(&phone().application("socket", &to)).await;
+    let mut call = server.accept().await.unwrap().open().await.unwrap();
+    let channel = job.unwrap().channel().await.unwrap();
+    channel.hangup(&HangupCause::UserBusy).await.unwrap();
+    while call.events.next().await.unwrap().kind() != EventName::ChannelHangupComplete {}
+    let options = ExecuteOptions {
+        uuid: Some(call.uuid()),
+        ..ExecuteOptions::default()
+    };
+    let command = Command::execute("playback", "silence_stream://10", options).unwrap();
+    // It says that it queued it, and runs it never.
+    let reply = call.channel.client().command(command).await.unwrap();
+    assert_eq!(reply.text().trim(), "+OK");
+    let ended = call.channel.playback("silence_stream://10").await;
+    assert!(
+        matches!(&ended, Err(Error::HungUp { cause: Some(cause) }) if *cause == HangupCause::UserBusy),
+        "{ended:?}"
+    );
+    assert!(
+        call.channel.client().ended().is_none(),
+        "the socket lingers"
+    );
 }
 
 #[tokio::test]

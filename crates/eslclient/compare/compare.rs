@@ -50,7 +50,8 @@ fn main() {
         return;
     }
     let address = server::start();
-    println!("| | {} |", CRATES.join(" | "));
+    let titles = CRATES.map(|name| format!("{name} {}", version(name)).trim_end().to_owned());
+    println!("| One run | {} |", titles.join(" | "));
     println!("|---|{}", "---|".repeat(CRATES.len()));
     let size = format!("{:.1}", server::hangup(false).len() as f64 / 1000.0);
     for (measure, title) in measures::ALL {
@@ -60,10 +61,19 @@ fn main() {
     }
 }
 
+/// Returns the version of a crate that Cargo.toml pins; none for this one.
+fn version(name: &str) -> &'static str {
+    let pinned = format!("{name} = \"=");
+    let line = include_str!("Cargo.toml")
+        .lines()
+        .find_map(|line| line.strip_prefix(&*pinned));
+    line.map_or("", |line| line.trim_end_matches('"'))
+}
+
 /// Measures one crate in a process of its own.
 fn measured(measure: &str, name: &str, address: std::net::SocketAddr) -> String {
-    if measure == "instructions" {
-        return instructions(name, address);
+    if measure.starts_with("instructions") {
+        return instructions(measure, name, address);
     }
     let own = std::env::current_exe().expect("it runs");
     let address = address.to_string();
@@ -77,13 +87,14 @@ fn measured(measure: &str, name: &str, address: std::net::SocketAddr) -> String 
 }
 
 /// Counts the instructions of an event: the difference between a short and a long run.
-fn instructions(name: &str, address: std::net::SocketAddr) -> String {
-    let count = |measure: &str| -> Option<u64> {
+fn instructions(measure: &str, name: &str, address: std::net::SocketAddr) -> String {
+    let count = |length: &str| -> Option<u64> {
         let own = std::env::current_exe().ok()?;
         let output = Command::new("valgrind")
             .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
             .arg(own)
-            .args(["--measure", measure, name, &address.to_string()])
+            .args(["--measure", &format!("{measure}-{length}"), name])
+            .arg(address.to_string())
             .output()
             .ok()?;
         let said = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -49,7 +49,7 @@ async fn menu(call: Result<Call, Error>, prompt: &str) -> Result<(), Error> {
     // The error of a dialplan without `async full` has the line that gives it.
     let call = call?;
     let channel = &call.channel;
-    let from = call.data.get("Caller-Caller-ID-Number");
+    let from = call.data.caller_number();
     println!("{}: call from {}", call.uuid(), from.unwrap_or_default());
 
     channel.answer().await?;

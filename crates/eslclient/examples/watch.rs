@@ -48,8 +48,8 @@ fn line(event: &Event) -> String {
     let uuid = event.unique_id().unwrap_or_default();
     match event.kind() {
         EventName::ChannelCreate => {
-            let from = event.get("Caller-Caller-ID-Number").unwrap_or_default();
-            let to = event.get("Caller-Destination-Number").unwrap_or_default();
+            let from = event.caller_number().unwrap_or_default();
+            let to = event.destination_number().unwrap_or_default();
             format!("{uuid} calls from {from} to {to}")
         }
         EventName::ChannelAnswer => format!("{uuid} is answered"),

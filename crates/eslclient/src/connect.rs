@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 use crate::client::{Client, ClientOptions, Events};
@@ -83,16 +84,19 @@ impl ConnectOptions {
     /// # Errors
     /// The errors of [`Client::connect`].
     pub async fn open(&self) -> Result<Connection<TcpStream>, Error> {
-        let user = self.user.as_ref();
-        let user = user.map(|(name, domain)| (name.as_str(), domain.as_str()));
         open::connect(
             &self.address,
-            user,
+            self.named_user(),
             &self.password,
             self.limits,
             self.within,
         )
         .await
+    }
+
+    fn named_user(&self) -> Option<(&str, &str)> {
+        let user = self.user.as_ref();
+        user.map(|(name, domain)| (name.as_str(), domain.as_str()))
     }
 }
 
@@ -133,6 +137,27 @@ impl Client {
     /// The errors of [`Client::connect`].
     pub async fn connect_with(options: &ConnectOptions) -> Result<(Self, Events), Error> {
         let connection = options.open().await?;
+        Ok(Self::start_with(connection, options.client))
+    }
+
+    /// Authenticates on a stream that is connected already, and starts a task that drives it.
+    ///
+    /// It serves for what is not plain TCP, such as TLS to a proxy before the switch. The address
+    /// of `options` is not used.
+    ///
+    /// # Errors
+    /// The errors of [`Client::connect`], but [`Error::Handshake`] or [`Error::Decode`] in place of
+    /// [`Error::NotEventSocket`].
+    pub async fn connect_over<S>(
+        stream: S,
+        options: &ConnectOptions,
+    ) -> Result<(Self, Events), Error>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let user = options.named_user();
+        let (password, limits) = (&options.password, options.limits);
+        let connection = open::connect_over(stream, user, password, limits, options.within).await?;
         Ok(Self::start_with(connection, options.client))
     }
 }

@@ -17,12 +17,41 @@ use crate::incoming::{Incoming, Notice, Ticket};
 use crate::reply::Reply;
 
 /// The bytes read at a time. They go onto the stack, so that an idle connection holds no buffer.
-const READ: usize = 8 * 1024;
+/// Three events of a burst fit, and so does the reply to `connect`.
+const READ: usize = 32 * 1024;
 
 /// The first size of the buffer for commands, in bytes: enough for most batches.
 const WRITE: usize = 2048;
 
-/// An Event Socket connection.
+/// An Event Socket connection, driven by the program itself.
+///
+/// [`Client`](crate::Client) is easier. This type serves a program that needs replies and events in
+/// the order of the wire, reads only as fast as it works, or has so many connections that a task
+/// for each is too much.
+///
+/// ```no_run
+/// # async fn list() -> Result<(), eslclient::Error> {
+/// use std::time::Duration;
+///
+/// use eslclient::{Command, EventName, Incoming, Limits, Subscription, open_inbound};
+///
+/// let limits = Limits::default();
+/// let within = Duration::from_secs(5);
+/// let mut connection = open_inbound("localhost", "ClueCon", limits, within).await?;
+/// for command in Subscription::to([EventName::ChannelDestroy]).commands()? {
+///     connection.queue(&command);
+/// }
+/// let listed = connection.queue(&Command::api("show", "channels as json")?);
+/// loop {
+///     match connection.next().await? {
+///         // Channels that went before are not in the list.
+///         Incoming::Reply(ticket, reply) if ticket == listed => println!("{}", reply.text()),
+///         Incoming::Event(event) => println!("{:?} is gone", event.unique_id()),
+///         _ => {}
+///     }
+/// }
+/// # }
+/// ```
 ///
 /// Every method is cancel-safe. A dropped future loses no byte in either direction, and later
 /// replies still match their commands.

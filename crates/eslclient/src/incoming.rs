@@ -1,6 +1,7 @@
 //! What the switch sends: replies, events and notices.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use crate::codec::{Event, Frame};
 use crate::reply::Reply;
@@ -36,8 +37,8 @@ pub enum Notice {
     Linger {
         /// The channel's UUID.
         session: Option<String>,
-        /// The time until the switch closes it, in seconds; `None` means until the client does.
-        seconds: Option<u64>,
+        /// The time until the switch closes it; `None` means until the client does.
+        closes_in: Option<Duration>,
     },
     /// The switch closes the connection next.
     Disconnected {
@@ -60,9 +61,9 @@ impl Notice {
         match frame.header("Content-Disposition").as_deref() {
             Some("linger") => Self::Linger {
                 session,
-                seconds: frame
+                closes_in: frame
                     .header("Linger-Time")
-                    .and_then(|seconds| seconds.parse().ok()),
+                    .and_then(|seconds| seconds.parse().ok().map(Duration::from_secs)),
             },
             Some(_) | None => Self::Disconnected { session },
         }

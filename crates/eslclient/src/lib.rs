@@ -1,4 +1,10 @@
+// README.md leads to docs.rs, for readers of crates.io. Here the links of this file come first.
+#![doc = include_str!("../docs/items.md")]
 #![doc = include_str!("../README.md")]
+#![allow(
+    rustdoc::redundant_explicit_links,
+    reason = "else the links of README.md would be taken"
+)]
 #![warn(unreachable_pub)]
 
 #[cfg(doc)]

@@ -102,10 +102,7 @@ pub(crate) async fn connect(
     limits: Limits,
     within: Duration,
 ) -> Result<Connection<TcpStream>, Error> {
-    let auth = match user {
-        Some((name, domain)) => Command::userauth(name, domain, password)?,
-        None => Command::auth(password)?,
-    };
+    let auth = auth(user, password)?;
     let address = with_port(address);
     let opening = async {
         let stream = TcpStream::connect(&address)
@@ -123,10 +120,32 @@ pub(crate) async fn connect(
     with_timeout(within, doing, opening).await
 }
 
+/// Authenticates on a stream, as a user of the directory or with the password of Event Socket.
+pub(crate) async fn connect_over<S>(
+    stream: S,
+    user: Option<(&str, &str)>,
+    password: &str,
+    limits: Limits,
+    within: Duration,
+) -> Result<Connection<S>, Error>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let auth = auth(user, password)?;
+    with_timeout(within, "authenticating", log_in(stream, &auth, limits)).await
+}
+
+fn auth(user: Option<(&str, &str)>, password: &str) -> Result<Command, Error> {
+    Ok(match user {
+        Some((name, domain)) => Command::userauth(name, domain, password)?,
+        None => Command::auth(password)?,
+    })
+}
+
 /// Authenticates on a stream to port 8021.
 ///
-/// This function has no time limit; [`open_inbound`] has one. Use it for streams that are not
-/// TCP, such as TLS to a proxy before the switch.
+/// This function has no time limit; [`Client::connect_over`](crate::Client::connect_over) has one,
+/// and also drives the connection.
 ///
 /// # Errors
 /// * [`Error::Command`] if the password cannot be sent.

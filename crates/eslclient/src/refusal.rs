@@ -38,6 +38,12 @@ impl Refusal {
         self.text
     }
 
+    /// Returns what was refused, such as `api originate`; `None` for a bare [`Reply`](crate::Reply).
+    #[must_use]
+    pub fn command(&self) -> Option<&str> {
+        self.command.as_deref()
+    }
+
     /// Returns the text after `-ERR` or `-USAGE:`, such as `USER_BUSY`.
     #[must_use]
     pub fn reason(&self) -> &str {

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use crate::codec::{ContentType, DecodeError, Event, Frame, Limits};
+use crate::error::Error;
 use crate::refusal::Refusal;
 use crate::shortened::Shortened;
 
@@ -102,6 +103,14 @@ impl fmt::Debug for Reply {
             .field(&Shortened(&self.text()))
             .finish()
     }
+}
+
+/// Returns the first refusal among the replies to these commands as an error.
+pub(crate) fn first_refusal(names: Vec<&'static str>, replies: Vec<Reply>) -> Result<(), Error> {
+    for (name, reply) in names.into_iter().zip(replies) {
+        reply.result().map_err(|refusal| refusal.of(name))?;
+    }
+    Ok(())
 }
 
 fn refuses(text: &str) -> bool {

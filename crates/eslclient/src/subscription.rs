@@ -5,6 +5,7 @@ use crate::codec::Format;
 use crate::command::{Command, CommandError};
 use crate::error::Error;
 use crate::event_name::EventName;
+use crate::reply::first_refusal;
 
 /// The events that a program wants: names, subclasses of `CUSTOM` events, and filters.
 ///
@@ -140,9 +141,6 @@ impl Client {
     pub(crate) async fn run_all(&self, commands: Vec<Command>) -> Result<(), Error> {
         let names: Vec<_> = commands.iter().map(Command::name).collect();
         let replies = self.send_batch(commands).await?;
-        for (name, reply) in names.into_iter().zip(replies) {
-            reply.result().map_err(|refusal| refusal.of(name))?;
-        }
-        Ok(())
+        first_refusal(names, replies)
     }
 }

@@ -4,7 +4,7 @@ use std::future::{Future, poll_fn};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use futures_core::Stream;
 use tokio::time::{Instant, Sleep, sleep};
@@ -14,7 +14,7 @@ use crate::codec::Event;
 use crate::command::Command;
 use crate::connect::ConnectOptions;
 use crate::error::{Error, Retry};
-use crate::reply::Reply;
+use crate::reply::{Reply, first_refusal};
 use crate::subscription::Subscription;
 
 type Opening = dyn Future<Output = Result<Opened, Error>> + Send;
@@ -70,7 +70,7 @@ struct Opened {
 struct Last {
     core: Option<String>,
     sequence: Option<u64>,
-    timestamp_us: Option<u64>,
+    time: Option<SystemTime>,
     /// When the connection ended; `None` before the first one.
     ended: Option<Instant>,
 }
@@ -109,8 +109,8 @@ pub struct Gap {
     pub lasted: Duration,
     /// The `Event-Sequence` of the last event before the gap.
     pub last_sequence: Option<u64>,
-    /// The time of the last event before the gap, in microseconds since 1970-01-01 UTC.
-    pub last_timestamp_us: Option<u64>,
+    /// The time of the last event before the gap.
+    pub last_time: Option<SystemTime>,
     /// Whether the switch was restarted: then every call before has ended, and sequences begin
     /// anew. `None` if the switch does not say.
     pub restarted: Option<bool>,
@@ -164,7 +164,7 @@ impl Supervisor {
                 State::Connected { events, since } => match ready!(events.poll_event(cx)) {
                     Some(event) => {
                         self.last.sequence = event.sequence();
-                        self.last.timestamp_us = event.timestamp_us();
+                        self.last.time = event.time();
                         return Poll::Ready(Ok(Update::Event(event)));
                     }
                     None => {
@@ -196,7 +196,7 @@ impl Supervisor {
         let missed = self.last.ended.map(|ended| Gap {
             lasted: ended.elapsed(),
             last_sequence: self.last.sequence,
-            last_timestamp_us: self.last.timestamp_us,
+            last_time: self.last.time,
             restarted,
         });
         self.last.core = core.or(self.last.core.take());
@@ -263,9 +263,7 @@ fn opening(options: &ConnectOptions, subscription: &Subscription) -> Pin<Box<Ope
         let (client, events) = Client::connect_with(&options).await?;
         let mut replies = client.send_batch(commands).await?;
         let core = replies.pop().filter(Reply::is_ok);
-        for (name, reply) in names.into_iter().zip(replies) {
-            reply.result().map_err(|refusal| refusal.of(name))?;
-        }
+        first_refusal(names, replies)?;
         let core = core.map(|reply| reply.text().trim().to_owned());
         Ok(Opened {
             client,

@@ -61,16 +61,24 @@ impl Caller {
     }
 
     /// Subscribes and has the server send so many events.
-    pub async fn burst(&self, events: usize) {
+    pub async fn burst(&self, events: usize, wire: Wire) {
         let number = events.to_string();
         match self {
             Self::Eslclient(client) => {
-                let all = Subscription::all().format(eslclient::Format::Plain);
+                let format = match wire {
+                    Wire::Plain => eslclient::Format::Plain,
+                    Wire::Json => eslclient::Format::Json,
+                };
+                let all = Subscription::all().format(format);
                 client.subscribe(&all).await.expect("a reply");
                 client.api("burst", &number).await.expect("a reply");
             }
             Self::Tokio(client) => {
-                let all = client.subscribe_all_events(EventFormat::Plain);
+                let format = match wire {
+                    Wire::Plain => EventFormat::Plain,
+                    Wire::Json => EventFormat::Json,
+                };
+                let all = client.subscribe_all_events(format);
                 all.await.expect("a reply");
                 let replied = client.api(&format!("burst {number}")).await;
                 assert!(replied.is_ok_and(|reply| reply.is_success()));
@@ -87,21 +95,55 @@ pub enum Reader {
     None,
 }
 
+/// The format of events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wire {
+    Plain,
+    Json,
+}
+
+/// How much of an event is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reads {
+    /// [`THREE`].
+    Three,
+    /// Every header.
+    All,
+}
+
+/// The headers that a program reads which counts calls.
+pub const THREE: [&str; 3] = ["Event-Name", "Unique-ID", "Hangup-Cause"];
+
 impl Reader {
-    /// Reads an event with every header; returns the number of bytes.
-    pub async fn next(&mut self) -> usize {
+    /// Reads an event; returns the number of bytes.
+    pub async fn next(&mut self, reads: Reads) -> usize {
         match self {
             Self::Eslclient(events) => {
                 let event = events.next().await.expect("an event");
-                event
-                    .iter()
-                    .map(|(name, value)| name.len() + value.len())
-                    .sum()
+                match reads {
+                    Reads::Three => THREE
+                        .iter()
+                        .map(|name| event.get(name).expect("it has it").len())
+                        .sum(),
+                    Reads::All => event
+                        .iter()
+                        .map(|(name, value)| name.len() + value.len())
+                        .sum(),
+                }
             }
             Self::Tokio(events) => {
                 let event = events.recv().await.expect("an event").expect("decoded");
-                let headers = event.headers().iter();
-                headers.map(|(name, value)| name.len() + value.len()).sum()
+                let headers = event.headers();
+                match reads {
+                    Reads::Three => THREE
+                        .iter()
+                        .map(|name| headers.get(*name).expect("it has it").len())
+                        .sum(),
+                    Reads::All => headers
+                        .iter()
+                        .map(|(name, value)| name.len() + value.len())
+                        .sum(),
+                }
             }
             Self::None => 0,
         }

@@ -16,7 +16,7 @@ use crate::codec::Event;
 use crate::command::{Command, Digits, ExecuteOptions};
 use crate::error::Error;
 use crate::hangup_cause::HangupCause;
-use crate::reply::Reply;
+use crate::reply::{Reply, first_refusal};
 use crate::uuid;
 
 /// The variable that holds the digits which a caller pressed.
@@ -60,6 +60,16 @@ impl Channel {
         &self.uuid
     }
 
+    /// Has the client remember why this channel of an outbound socket is hung up. Sends commands.
+    pub(crate) async fn begin_session(&self, commands: Vec<Command>) -> Result<(), Error> {
+        let session = Wait::Session {
+            channel: self.uuid.to_string(),
+        };
+        let names: Vec<_> = commands.iter().map(Command::name).collect();
+        let replies = self.client.send(commands, Some(session)).await?;
+        first_refusal(names, replies)
+    }
+
     /// Returns the connection.
     #[must_use]
     pub fn client(&self) -> &Client {
@@ -99,7 +109,8 @@ impl Channel {
     /// (measured).
     ///
     /// # Errors
-    /// * [`Error::HungUp`] if the channel was hung up before.
+    /// * [`Error::HungUp`] if the channel was hung up before the application ended: at once if that
+    ///   was before this call, which the switch of an outbound socket would answer with `+OK`.
     /// * [`Error::Refused`] if there is no such channel.
     /// * The errors of [`Client::command`].
     pub async fn execute(&self, app: &str, arg: &str) -> Result<Event, Error> {
@@ -112,10 +123,7 @@ impl Channel {
             result: sender,
         };
         let replies = self.client.send(vec![command], Some(wait)).await?;
-        let refusal = replies.first().and_then(Reply::refusal);
-        if let Some(refusal) = refusal {
-            return Err(refusal.of(format!("execute {app}")).into());
-        }
+        refused(&replies, app)?;
         let lost = |_| Err(self.client.shared.lost());
         result.await.unwrap_or_else(lost)
     }
@@ -126,7 +134,11 @@ impl Channel {
     /// The errors of [`Channel::execute`].
     pub async fn queue(&self, app: &str, arg: &str) -> Result<(), Error> {
         let command = Command::execute(app, arg, self.options(None))?;
-        self.client.run(command).await.map(drop)
+        let up = Wait::Up {
+            channel: self.uuid.to_string(),
+        };
+        let replies = self.client.send(vec![command], Some(up)).await?;
+        refused(&replies, app)
     }
 
     /// Answers the call.
@@ -232,6 +244,13 @@ impl Channel {
             event_uuid,
             ..ExecuteOptions::default()
         }
+    }
+}
+
+fn refused(replies: &[Reply], app: &str) -> Result<(), Error> {
+    match replies.first().and_then(Reply::refusal) {
+        Some(refusal) => Err(refusal.of(format!("execute {app}")).into()),
+        None => Ok(()),
     }
 }
 

@@ -214,7 +214,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 self.goodbye |= matches!(notice, Notice::Disconnected { .. });
                 // On an outbound socket the call has ended.
                 if let Some(session) = notice.session() {
-                    self.routes.hang_up(session, None);
+                    self.routes.end_session(session);
                 }
             }
             Incoming::Rejection(text) => self.rejection = Some(text),

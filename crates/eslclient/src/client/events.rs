@@ -16,6 +16,10 @@ use crate::error::Error;
 /// The events of a connection, in order.
 ///
 /// It is a [`Stream`] too, which ends after the error that says why the connection ended.
+///
+/// A reply comes to its caller at once, past the events that wait here. A program to which that
+/// order matters drives a [`Connection`](crate::Connection), which has both in the order of the
+/// wire.
 pub struct Events {
     outlet: Arc<Outlet>,
     shared: Arc<Shared>,

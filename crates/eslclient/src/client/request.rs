@@ -36,6 +36,10 @@ pub(super) enum Wait {
         channel: String,
         result: EventSender,
     },
+    /// Nothing, but the channel must not have been hung up.
+    Up { channel: String },
+    /// Nothing. From now on it is known why this channel was hung up, that of an outbound socket.
+    Session { channel: String },
     /// The events of a channel.
     Channel {
         channel: String,

@@ -27,6 +27,11 @@ pub(super) struct Routes {
     own: Names,
     /// Whether the program set a filter.
     filtered: bool,
+    /// The channel of an outbound socket.
+    session: Option<String>,
+    /// That channel, and why, once it was hung up. The switch answers `+OK` to applications for it
+    /// and runs none (`mod_event_socket.c`).
+    ended: Option<(String, Option<HangupCause>)>,
 }
 
 /// An application that runs on a channel.
@@ -56,12 +61,15 @@ impl Routes {
             wanted: Names::NONE,
             own: Names::NONE,
             filtered: false,
+            session: None,
+            ended: None,
         }
     }
 
     /// Returns whether an event can have another way than to the reader of all.
     pub(super) fn is_empty(&self) -> bool {
         self.own.is_empty()
+            && self.session.is_none()
             && self.channels.is_empty()
             && self.jobs.map.is_empty()
             && self.executions.map.is_empty()
@@ -110,6 +118,7 @@ impl Routes {
                 channel,
                 result,
             } => {
+                self.must_be_up(&channel)?;
                 let names = [
                     "CHANNEL_EXECUTE_COMPLETE",
                     "CHANNEL_HANGUP_COMPLETE",
@@ -123,12 +132,29 @@ impl Routes {
                     .insert(id, Execution { channel, result });
                 Ok(first)
             }
+            Wait::Up { channel } => {
+                self.must_be_up(&channel)?;
+                Ok(Vec::new())
+            }
+            Wait::Session { channel } => {
+                self.session = Some(channel);
+                Ok(Vec::new())
+            }
             Wait::Channel { channel, outlet } => {
                 if let Some(before) = self.channels.insert(channel, outlet) {
                     before.end();
                 }
                 Ok(Vec::new())
             }
+        }
+    }
+
+    fn must_be_up(&self, channel: &str) -> Result<(), Error> {
+        match &self.ended {
+            Some((ended, cause)) if ended == channel => Err(Error::HungUp {
+                cause: cause.clone(),
+            }),
+            Some(_) | None => Ok(()),
         }
     }
 
@@ -161,6 +187,7 @@ impl Routes {
                 return (Route::Taken, unfilter);
             }
         } else if !flag.is_empty() {
+            self.note_end(flag, &event);
             self.end_executions(flag, &event);
         }
         let is_hidden = !flag.is_empty() && !self.wanted.contains(flag);
@@ -193,6 +220,16 @@ impl Routes {
         Some(Arc::clone(outlet))
     }
 
+    /// Notes why the channel of an outbound socket was hung up.
+    fn note_end(&mut self, flag: Names, event: &Event) {
+        let Some(session) = self.session.as_deref().filter(|_| flag == Names::HANGUP) else {
+            return;
+        };
+        if event.unique_id().as_deref() == Some(session) {
+            self.ended = Some((session.to_owned(), event.hangup_cause()));
+        }
+    }
+
     fn end_executions(&mut self, flag: Names, event: &Event) {
         if self.executions.map.is_empty() {
             return;
@@ -208,8 +245,18 @@ impl Routes {
         }
     }
 
+    /// Ends the call of an outbound socket, whose end the switch announced.
+    pub(super) fn end_session(&mut self, channel: &str) {
+        let cause = match self.ended.take() {
+            Some((ended, cause)) if ended == channel => cause,
+            Some(_) | None => None,
+        };
+        self.hang_up(channel, cause.clone());
+        self.ended = Some((channel.to_owned(), cause));
+    }
+
     /// Ends the executions on a channel that was hung up.
-    pub(super) fn hang_up(&mut self, channel: &str, cause: Option<HangupCause>) {
+    fn hang_up(&mut self, channel: &str, cause: Option<HangupCause>) {
         let executions = std::mem::take(&mut self.executions.map);
         for (id, execution) in executions {
             if execution.channel == channel {

@@ -1,6 +1,7 @@
 //! The headers of events that most clients read, by name and type.
 
 use std::borrow::Cow;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::event::Event;
 use crate::channel_state::{AnswerState, CallDirection, CallState, ChannelState};
@@ -36,12 +37,70 @@ impl Event {
         self.get("Event-Subclass")
     }
 
-    /// Returns the time of the event in microseconds since 1970-01-01 UTC.
+    /// Returns the time of the event, exact to the microsecond.
     ///
     /// Source: `Event-Date-Timestamp`.
     #[must_use]
-    pub fn timestamp_us(&self) -> Option<u64> {
-        self.number("Event-Date-Timestamp")
+    pub fn time(&self) -> Option<SystemTime> {
+        self.moment("Event-Date-Timestamp")
+    }
+
+    /// Returns when the channel began.
+    ///
+    /// Source: `Caller-Channel-Created-Time`.
+    #[must_use]
+    pub fn created_at(&self) -> Option<SystemTime> {
+        self.moment("Caller-Channel-Created-Time")
+    }
+
+    /// Returns when the channel rang; `None` if it did not.
+    ///
+    /// Source: `Caller-Channel-Progress-Time`.
+    #[must_use]
+    pub fn rang_at(&self) -> Option<SystemTime> {
+        self.moment("Caller-Channel-Progress-Time")
+    }
+
+    /// Returns when the channel was answered; `None` if it was not.
+    ///
+    /// Source: `Caller-Channel-Answered-Time`.
+    #[must_use]
+    pub fn answered_at(&self) -> Option<SystemTime> {
+        self.moment("Caller-Channel-Answered-Time")
+    }
+
+    /// Returns when the channel was bridged the last time; `None` if it was not.
+    ///
+    /// Source: `Caller-Channel-Bridged-Time`.
+    #[must_use]
+    pub fn bridged_at(&self) -> Option<SystemTime> {
+        self.moment("Caller-Channel-Bridged-Time")
+    }
+
+    /// Returns when the channel was hung up; `None` while it is up.
+    ///
+    /// Source: `Caller-Channel-Hangup-Time`.
+    #[must_use]
+    pub fn hung_up_at(&self) -> Option<SystemTime> {
+        self.moment("Caller-Channel-Hangup-Time")
+    }
+
+    /// Returns the time from the channel's beginning to its end, in `CHANNEL_HANGUP_COMPLETE` and
+    /// later events.
+    ///
+    /// Source: `variable_uduration`.
+    #[must_use]
+    pub fn duration(&self) -> Option<Duration> {
+        self.number("variable_uduration").map(Duration::from_micros)
+    }
+
+    /// Returns the time from the answer to the channel's end, zero without an answer, in
+    /// `CHANNEL_HANGUP_COMPLETE` and later events.
+    ///
+    /// Source: `variable_billusec`.
+    #[must_use]
+    pub fn billed(&self) -> Option<Duration> {
+        self.number("variable_billusec").map(Duration::from_micros)
     }
 
     /// Returns the number of the event, which the switch counts from its start.
@@ -58,6 +117,31 @@ impl Event {
     #[must_use]
     pub fn unique_id(&self) -> Option<Cow<'_, str>> {
         self.get("Unique-ID")
+    }
+
+    /// Returns the caller's number.
+    ///
+    /// On a leg that the switch called, this is the called number after the answer (captured).
+    /// Source: `Caller-Caller-ID-Number`.
+    #[must_use]
+    pub fn caller_number(&self) -> Option<Cow<'_, str>> {
+        self.get("Caller-Caller-ID-Number")
+    }
+
+    /// Returns the caller's name.
+    ///
+    /// Source: `Caller-Caller-ID-Name`.
+    #[must_use]
+    pub fn caller_name(&self) -> Option<Cow<'_, str>> {
+        self.get("Caller-Caller-ID-Name")
+    }
+
+    /// Returns what was dialled, or where a transfer led.
+    ///
+    /// Source: `Caller-Destination-Number`.
+    #[must_use]
+    pub fn destination_number(&self) -> Option<Cow<'_, str>> {
+        self.get("Caller-Destination-Number")
     }
 
     /// Returns the UUID of the other leg, if the channel has one.
@@ -152,6 +236,12 @@ impl Event {
     #[must_use]
     pub fn job_uuid(&self) -> Option<Cow<'_, str>> {
         self.get("Job-UUID")
+    }
+
+    /// Reads microseconds since 1970-01-01 UTC. The switch writes 0 for what has not happened.
+    fn moment(&self, name: &str) -> Option<SystemTime> {
+        let since = self.number(name).filter(|since| *since != 0)?;
+        UNIX_EPOCH.checked_add(Duration::from_micros(since))
     }
 
     fn number(&self, name: &str) -> Option<u64> {

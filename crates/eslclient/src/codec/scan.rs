@@ -48,6 +48,13 @@ fn within<const A: u8, const B: u8>(block: [u8; 16]) -> usize {
     }
 }
 
+/// Finds the first `BYTE` of eight; 8 if there is none.
+#[inline]
+pub(super) fn within_eight<const BYTE: u8>(eight: [u8; 8]) -> usize {
+    // The lowest mark of none is at bit 64.
+    lowest(zeros(u64::from_le_bytes(eight) ^ (LOW * u64::from(BYTE))))
+}
+
 fn bytewise<const A: u8, const B: u8>(bytes: &[u8]) -> Option<usize> {
     bytes.iter().position(|byte| is::<A, B>(*byte))
 }

@@ -1,9 +1,14 @@
 //! The commands of the Event Socket protocol (`parse_command` in `mod_event_socket.c`).
 
+use std::time::Duration;
+
 use super::block::{self, Block, require, word};
 use super::encoded::Command;
 use super::error::CommandError;
 use super::log_level::LogLevel;
+
+/// The longest time that the switch reads, in seconds: it keeps an `int`.
+const LONGEST_LINGER: u64 = i32::MAX as u64;
 
 /// Commands of the Event Socket protocol.
 impl Command {
@@ -15,9 +20,11 @@ impl Command {
         Self::constant(b"connect\n\n")
     }
 
-    /// Keeps an outbound socket open for `seconds` after the hangup, for the last events.
+    /// Keeps an outbound socket open for this time after the hangup, for the last events: for whole
+    /// seconds, and at least one.
     #[must_use]
-    pub fn linger(seconds: u32) -> Self {
+    pub fn linger(time: Duration) -> Self {
+        let seconds = time.as_secs().clamp(1, LONGEST_LINGER);
         Self::shown(format!("linger {seconds}\n\n"))
     }
 

@@ -74,7 +74,7 @@ pub struct ServerOptions {
     within: Duration,
     client: ClientOptions,
     needs_full: bool,
-    linger: Option<u32>,
+    linger: Option<Duration>,
     calls: usize,
 }
 
@@ -86,7 +86,7 @@ impl Default for ServerOptions {
             within: Duration::from_secs(5),
             client: ClientOptions::default(),
             needs_full: true,
-            linger: Some(5),
+            linger: Some(Duration::from_secs(5)),
             calls: 10_000,
         }
     }
@@ -120,10 +120,10 @@ impl ServerOptions {
         self
     }
 
-    /// Sets for how many seconds the socket stays open after the hangup, for the last events;
-    /// `None` not at all.
-    pub fn linger(mut self, seconds: impl Into<Option<u32>>) -> Self {
-        self.linger = seconds.into();
+    /// Sets how long the socket stays open after the hangup, for the last events, in whole
+    /// seconds; `None` not at all.
+    pub fn linger(mut self, time: impl Into<Option<Duration>>) -> Self {
+        self.linger = time.into();
         self
     }
 
@@ -271,8 +271,8 @@ impl Arrival {
         if control == Control::Full {
             commands.extend(options.linger.map(Command::linger));
         }
-        client.run_all(commands).await?;
         let channel = client.channel(&data.unique_id().unwrap_or_default());
+        channel.begin_session(commands).await?;
         Ok(Call {
             channel,
             events,

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
+use std::time::Duration;
+
 use crate::switch_reader::{Read, expanded, read_all, third_argument};
 use eslclient::{Command, CommandError, Endpoint, ExecuteOptions, Format, Originate};
 
@@ -50,7 +52,9 @@ pub fn stored(command: &Command, name: &str) -> String {
 fn commands_are_the_bytes_that_the_protocol_has() {
     let commands = [
         (Command::connect(), "connect\n\n"),
-        (Command::linger(5), "linger 5\n\n"),
+        (Command::linger(Duration::from_secs(5)), "linger 5\n\n"),
+        (Command::linger(Duration::from_millis(5)), "linger 1\n\n"),
+        (Command::linger(Duration::MAX), "linger 2147483647\n\n"),
         (Command::myevents(Format::Plain), "myevents\n\n"),
         (Command::myevents(Format::Json), "myevents json\n\n"),
         (Command::resume(), "resume\n\n"),

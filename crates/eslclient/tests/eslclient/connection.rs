@@ -8,6 +8,7 @@
 )]
 
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use eslclient::{
     Command, Connection, Error, ExecuteOptions, Incoming, Limits, Notice, Refusal, Reply, Ticket,
@@ -238,9 +239,9 @@ async fn a_captured_call_arrives_as_replies_events_and_notices() {
                     assert!(!event.name().is_empty());
                     1
                 }
-                Incoming::Notice(Notice::Linger { session, seconds }) => {
+                Incoming::Notice(Notice::Linger { session, closes_in }) => {
                     assert!(session.is_some());
-                    assert_eq!(seconds, Some(5));
+                    assert_eq!(closes_in, Some(Duration::from_secs(5)));
                     2
                 }
                 Incoming::Notice(Notice::Disconnected { session }) => {

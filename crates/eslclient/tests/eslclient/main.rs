@@ -7,6 +7,8 @@ use test_support::{captures, switch_reader};
 
 mod allocations;
 mod anything;
+mod anything_callers;
+mod anything_switch;
 mod captured;
 mod client;
 mod codec;
@@ -21,6 +23,7 @@ mod far_end;
 mod names;
 mod open;
 mod originate;
+mod readme;
 mod serialize;
 mod server;
 mod supervisor;

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 
 use std::collections::HashSet;
+use std::time::{Duration, UNIX_EPOCH};
 
 use eslclient::{
     AnswerState, CallDirection, CallState, ChannelState, Decoder, Event, HangupCause, Limits,
@@ -97,7 +98,8 @@ fn the_common_headers_are_read_by_name_and_type() {
     assert_eq!(event.name(), "CUSTOM");
     assert_eq!(event.subclass().unwrap(), "sofia::register");
     assert_eq!(event.sequence(), Some(7));
-    assert_eq!(event.timestamp_us(), Some(1_795_968_000_000_001));
+    let time = UNIX_EPOCH + Duration::from_micros(1_795_968_000_000_001);
+    assert_eq!(event.time(), Some(time));
     assert_eq!(event.unique_id().unwrap(), "u-1");
     assert_eq!(event.other_leg_unique_id().unwrap(), "u-2");
     assert_eq!(event.call_direction(), Some(CallDirection::Inbound));
@@ -108,4 +110,40 @@ fn the_common_headers_are_read_by_name_and_type() {
     assert_eq!(event.application().unwrap(), "park");
     assert_eq!(event.application_uuid().unwrap(), "a-1");
     assert_eq!(event.job_uuid().unwrap(), "j-1");
+}
+
+#[test]
+fn the_times_of_a_captured_call_are_values_and_none_before_they_happened() {
+    let since = |micros| Some(UNIX_EPOCH + Duration::from_micros(micros));
+    let events: Vec<Event> = events()
+        .filter(|event| event.created_at() == since(1_795_461_875_612_242))
+        .collect();
+    let first = |name: &str| events.iter().find(|event| event.name() == name).unwrap();
+    let created = first("CHANNEL_CREATE");
+    assert_eq!(
+        created.caller_number(),
+        created.get("Caller-Caller-ID-Number")
+    );
+    assert_eq!(created.caller_name(), created.get("Caller-Caller-ID-Name"));
+    let dialled = created.get("Caller-Destination-Number");
+    assert!(dialled.is_some());
+    assert_eq!(created.destination_number(), dialled);
+    assert_eq!(created.rang_at(), None);
+    assert_eq!(created.answered_at(), None);
+    assert_eq!(created.bridged_at(), None);
+    assert_eq!(created.hung_up_at(), None);
+    assert_eq!(created.duration(), None);
+    assert_eq!(created.billed(), None);
+    let ended = first("CHANNEL_HANGUP_COMPLETE");
+    assert_eq!(ended.rang_at(), since(1_795_461_875_632_251));
+    assert_eq!(ended.answered_at(), since(1_795_461_875_632_251));
+    assert_eq!(ended.bridged_at(), since(1_795_461_875_672_228));
+    assert_eq!(ended.hung_up_at(), since(1_795_461_878_652_224));
+    let lasted = ended
+        .hung_up_at()
+        .unwrap()
+        .duration_since(ended.created_at().unwrap());
+    assert_eq!(ended.duration(), lasted.ok());
+    assert_eq!(ended.duration(), Some(Duration::from_micros(3_039_982)));
+    assert!(ended.billed() < ended.duration());
 }

@@ -4,12 +4,14 @@
 
 use std::time::Duration;
 
-use eslclient::{Error, Limits, authenticate, open_inbound, open_outbound};
-use tokio::io::{AsyncWriteExt, duplex};
+use eslclient::{
+    Client, ConnectOptions, Error, Limits, Retry, authenticate, open_inbound, open_outbound,
+};
+use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
 use tokio::net::TcpListener;
 
 use crate::captures;
-use crate::far_end::{command, send};
+use crate::far_end::{command, output, reply, send};
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -119,4 +121,65 @@ async fn a_closed_port_and_a_silent_port_are_different_errors() {
     let fault = open(SOON).await.unwrap_err();
     assert!(matches!(&fault, Error::Connect { address: at, .. } if *at == address));
     assert!(fault.to_string().contains("is FreeSWITCH running"));
+}
+
+/// The frames of the switch until a client is connected.
+const HANDSHAKE: &str = "Content-Type: auth/request\n\n\
+     Content-Type: command/reply\nReply-Text: +OK accepted\n\n";
+/// The reply to `connect`.
+const CHANNEL: &str = "Event-Name: CHANNEL_DATA\nUnique-ID: u-1\n\
+     Content-Type: command/reply\nReply-Text: %2BOK%0A\n\n";
+
+/// Returns a stream on which these bytes come and no more.
+async fn cut(bytes: &str) -> DuplexStream {
+    let (near, mut switch) = duplex(4096);
+    send(&mut switch, bytes).await;
+    near
+}
+
+#[tokio::test]
+async fn an_opening_that_is_cut_at_any_byte_fails_with_the_reason() {
+    let is_end = |error: &Error| {
+        matches!(
+            error,
+            Error::Closed { .. } | Error::Cut { .. } | Error::Io(_)
+        )
+    };
+    let options = ConnectOptions::new("the switch", "ClueCon").within(SOON);
+    for at in 0..HANDSHAKE.len() {
+        let error = Client::connect_over(cut(&HANDSHAKE[..at]).await, &options).await;
+        let error = error.unwrap_err();
+        assert!(is_end(&error), "byte {at}: {error}");
+        assert_eq!(error.retry(), Retry::Reconnect);
+    }
+    for at in 0..CHANNEL.len() {
+        let opened = open_outbound(cut(&CHANNEL[..at]).await, Limits::default(), SOON).await;
+        let error = opened.unwrap_err();
+        assert!(is_end(&error), "byte {at}: {error}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_starts_over_any_stream_and_not_for_ever() {
+    let options = ConnectOptions::new("the switch", "secret").user("monitor", "example.com");
+    let (near, mut switch) = duplex(4096);
+    let serving = async {
+        send(&mut switch, "Content-Type: auth/request\n\n").await;
+        assert_eq!(
+            command(&mut switch).await,
+            "userauth monitor@example.com:secret\n\n"
+        );
+        send(&mut switch, &reply("+OK accepted")).await;
+        assert_eq!(command(&mut switch).await, "api switchname\n\n");
+        send(&mut switch, &output("fs1")).await;
+    };
+    let asking = async {
+        let (client, _events) = Client::connect_over(near, &options).await.unwrap();
+        client.api("switchname", "").await.unwrap()
+    };
+    let (name, ()) = tokio::join!(asking, serving);
+    assert_eq!(name, "fs1");
+    let (silent, _switch) = duplex(4096);
+    let error = Client::connect_over(silent, &options).await.unwrap_err();
+    assert!(matches!(error, Error::Timeout { .. }), "{error:?}");
 }

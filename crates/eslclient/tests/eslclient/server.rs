@@ -6,7 +6,7 @@ use eslclient::{Call, Control, Digits, Error, HangupCause, Mode, Server, ServerO
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
-use crate::far_end::{command, event, reply, send};
+use crate::far_end::{command, event, output, reply, send};
 
 /// The reply to `connect`.
 fn channel(mode: &str, control: &str) -> String {
@@ -189,4 +189,73 @@ async fn a_caller_is_asked_for_digits_and_an_answer_or_none_comes_back() {
         .hangup(&HangupCause::Other("BUSY".into()))
         .await;
     assert!(matches!(hangup, Err(Error::Command(_))));
+}
+
+#[tokio::test]
+async fn a_call_that_has_ended_takes_no_application_and_says_so_at_once() {
+    let notice = "Content-Type: text/disconnect-notice\nControlled-Session-UUID: u-1\n\
+         Content-Disposition: linger\nLinger-Time: 5\nContent-Length: 0\n\n";
+    let hangup = event(
+        &[
+            ("Event-Name", "CHANNEL_HANGUP_COMPLETE"),
+            ("Unique-ID", "u-1"),
+            ("Hangup-Cause", "NORMAL_CLEARING"),
+        ],
+        "",
+    );
+    let other = event(
+        &[
+            ("Event-Name", "CHANNEL_HANGUP_COMPLETE"),
+            ("Unique-ID", "u-2"),
+            ("Hangup-Cause", "USER_BUSY"),
+        ],
+        "",
+    );
+    // The switch tells the end in either order, or only in one way.
+    for (told, cause) in [
+        (
+            vec![&*other, &*hangup, notice],
+            Some(HangupCause::NormalClearing),
+        ),
+        (vec![&*hangup, &*other], Some(HangupCause::NormalClearing)),
+        (
+            vec![notice, &*hangup, &*other],
+            Some(HangupCause::NormalClearing),
+        ),
+        (vec![&*other, notice], None),
+    ] {
+        let server = server(ServerOptions::default()).await;
+        let (call, mut switch) = open(&server, "async", "full").await;
+        let call = call.unwrap();
+        command(&mut switch).await;
+        command(&mut switch).await;
+        for text in told {
+            send(&mut switch, text).await;
+        }
+        // Its reply comes after all of that.
+        let asking = async {
+            assert_eq!(command(&mut switch).await, "api switchname\n\n");
+            send(&mut switch, &output("fs1")).await;
+        };
+        let (named, ()) = tokio::join!(call.channel.client().api("switchname", ""), asking);
+        named.unwrap();
+        for ended in [
+            call.channel.playback("ivr/menu.wav").await.map(drop),
+            call.channel.queue("sleep", "100").await,
+        ] {
+            let Err(Error::HungUp { cause: said }) = ended else {
+                panic!("{ended:?}");
+            };
+            assert_eq!(said, cause);
+        }
+        // Neither was sent. Other channels can still be steered.
+        let steering = async {
+            let asked = command(&mut switch).await;
+            assert!(asked.starts_with("sendmsg u-3\n"), "{asked}");
+            send(&mut switch, &reply("+OK")).await;
+        };
+        let other = call.channel.client().channel("u-3");
+        let (queued, ()) = tokio::join!(other.queue("sleep", "100"), steering);
+        queued.unwrap();
+    }
 }

@@ -25,8 +25,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use metrics::{counter, gauge};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio::sync::{oneshot, watch};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -35,7 +33,10 @@ use tracing::{debug, info, warn};
 
 use crate::follow::Password;
 use crate::limits;
-use eslclient::{self, Client, ClientOptions, Command, Connection, Event, Events, Format, Limits};
+use eslclient::{
+    self, Client, ClientOptions, ConnectOptions, Event, EventName, Events, Limits, Refusal,
+    Subscription,
+};
 use switchhook_core::health::Health;
 use switchhook_core::metric_names;
 
@@ -57,7 +58,11 @@ const KEEP_ALIVE: Duration = Duration::from_secs(20);
 /// How often finished calls are removed.
 const CLEANUP_EVERY: Duration = Duration::from_secs(1);
 
-const NAMES: [&str; 3] = ["CHANNEL_PARK", "CHANNEL_UNPARK", "CHANNEL_HANGUP"];
+const NAMES: [EventName; 3] = [
+    EventName::ChannelPark,
+    EventName::ChannelUnpark,
+    EventName::ChannelHangup,
+];
 
 /// One switch whose parked calls are taken.
 #[derive(Debug, Clone)]
@@ -79,8 +84,8 @@ pub(crate) struct ParkOptions {
 enum ConnectionError {
     #[error("{error}{cure}", error = .0, cure = limits::hint(.0))]
     Link(#[from] eslclient::Error),
-    #[error("the switch refuses {command:?}: {text}; its event_socket user must be allowed it")]
-    Refused { command: &'static str, text: String },
+    #[error("{0}; its event_socket user must be allowed it")]
+    Refused(Refusal),
     #[error("the switch did not subscribe within {0:?}")]
     Timeout(Duration),
 }
@@ -117,10 +122,10 @@ impl ParkListener {
         loop {
             let ended = tokio::select! {
                 () = stop.cancelled() => return,
-                connection = self.connect() => connection,
+                connected = self.connect() => connected,
             };
             let ended = match ended {
-                Ok(connection) => self.serve_connection(connection, &stop, &mut wait).await,
+                Ok(connected) => self.serve_connection(connected, &stop, &mut wait).await,
                 Err(error) => Err(error.into()),
             };
             let Err(error) = ended else { return };
@@ -134,7 +139,7 @@ impl ParkListener {
         }
     }
 
-    async fn connect(&self) -> Result<Connection<TcpStream>, eslclient::Error> {
+    async fn connect(&self) -> Result<(Client, Events), eslclient::Error> {
         let ParkOptions {
             address,
             password,
@@ -142,24 +147,23 @@ impl ParkListener {
             connect_deadline,
             ..
         } = &self.options;
-        let password = password.load_full();
-        eslclient::open_inbound(address, password.reveal(), *frames, *connect_deadline).await
+        let options = ConnectOptions::new(address, password.load().reveal())
+            .limits(*frames)
+            .within(*connect_deadline)
+            .client(client_options());
+        Client::connect_with(&options).await
     }
 
     /// Takes calls until `stop`, and returns when all have left.
     ///
     /// # Errors
     /// Why the connection cannot be used any more.
-    async fn serve_connection<S>(
+    async fn serve_connection(
         &self,
-        connection: Connection<S>,
+        (client, mut events): (Client, Events),
         stop: &CancellationToken,
         wait: &mut Duration,
-    ) -> Result<(), ConnectionError>
-    where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
-        let (client, mut events) = Client::start_with(connection, client_options());
+    ) -> Result<(), ConnectionError> {
         self.subscribe(&client).await?;
         *wait = FIRST_WAIT;
         self.report_connected();
@@ -201,21 +205,14 @@ impl ParkListener {
     /// Subscribes. Sends the filter first, so that no event of another call comes through.
     async fn subscribe(&self, client: &Client) -> Result<(), ConnectionError> {
         let service = format!("variable_{}", hook::SERVICE);
-        let filter = Command::filter(&service, &self.options.service);
-        let commands =
-            filter.and_then(|filter| Ok(vec![filter, Command::event(Format::Json, NAMES)?]));
-        let commands = commands.map_err(eslclient::Error::from)?;
+        let calls = Subscription::to(NAMES).filter(&service, &self.options.service);
         let within = self.options.connect_deadline;
-        let replies = timeout(within, client.send_batch(commands))
-            .await
-            .map_err(|_| ConnectionError::Timeout(within))??;
-        for (command, reply) in ["filter", "event json"].into_iter().zip(replies) {
-            reply.result().map_err(|refusal| ConnectionError::Refused {
-                command,
-                text: refusal.into_text(),
-            })?;
-        }
-        Ok(())
+        let subscribed = timeout(within, client.subscribe(&calls)).await;
+        let subscribed = subscribed.map_err(|_| ConnectionError::Timeout(within))?;
+        subscribed.map_err(|error| match error.refusal() {
+            Some(refusal) => ConnectionError::Refused(refusal.clone()),
+            None => ConnectionError::Link(error),
+        })
     }
 
     fn handle(&self, event: Event, client: &Client, calls: &mut Calls, stopping: bool) {

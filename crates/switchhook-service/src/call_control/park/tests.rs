@@ -15,6 +15,7 @@ use super::*;
 use crate::call_control::{BackgroundRequest, CallControlOptions, CallPersistence, KeptAnswer};
 use crate::config::Config;
 use crate::service::compile;
+use eslclient::Connection;
 use switchhook_core::secret::Secret;
 
 /// No call leaves anything behind in these tests.
@@ -48,9 +49,10 @@ impl Connected {
         let stopped = stop.clone();
         let ended = tokio::spawn(async move {
             let connection = Connection::new(near, Limits::default());
+            let connected = Client::start_with(connection, client_options());
             let mut wait = FIRST_WAIT;
             listener
-                .serve_connection(connection, &stopped, &mut wait)
+                .serve_connection(connected, &stopped, &mut wait)
                 .await
         });
         let mut connected = Self {

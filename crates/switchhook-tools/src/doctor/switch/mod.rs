@@ -21,7 +21,7 @@ use super::answers::{Answers, Reply};
 use super::finding::{Finding, Findings};
 use super::net::{self, millis};
 use super::{ExpectedSetup, Switch, dialplan};
-use eslclient::{Command, Connection, Error, Incoming, authenticate};
+use eslclient::{Client, ClientOptions, Command, ConnectOptions, Error};
 use switchhook_core::clock::now_us;
 
 /// Most queries to one switch, whatever its dialplan says.
@@ -51,16 +51,13 @@ pub(super) async fn examine(
     within: Duration,
 ) -> Vec<Finding> {
     let mut findings = Findings::about(format!("switch {}", switch.address));
-    let Some((connection, same_machine)) = reach(switch, within, &mut findings).await else {
+    let Some((client, same_machine)) = reach(switch, within, &mut findings).await else {
         return findings.list();
     };
     let mut answers = Answers::new(same_machine);
-    if timeout(
-        within,
-        run_queries(connection, switch, expected, &mut answers),
-    )
-    .await
-    .is_err()
+    if timeout(within, run_queries(&client, switch, expected, &mut answers))
+        .await
+        .is_err()
     {
         let what = format!("it did not answer every query within {within:?}");
         findings.warn(
@@ -98,7 +95,7 @@ async fn reach(
     switch: &Switch,
     within: Duration,
     findings: &mut Findings,
-) -> Option<(Connection<TcpStream>, bool)> {
+) -> Option<(Client, bool)> {
     let resolved = match net::resolve(&switch.address, within).await {
         Ok(resolved) => resolved,
         Err(why) => {
@@ -121,30 +118,31 @@ async fn reach(
     };
     let same_machine = is_same_machine(&connected.value);
     let began = Instant::now();
-    let login = authenticate(connected.value, switch.password.reveal(), switch.frames);
-    match timeout(within, login).await {
-        Ok(Ok(connection)) => {
+    let options = connect_options(switch, within);
+    match Client::connect_over(connected.value, &options).await {
+        // Nothing is subscribed to, so that no event is missed.
+        Ok((client, _)) => {
             let took = millis(connected.took + began.elapsed());
             findings.ok(
                 "reachable",
                 format!("it accepts connections and the password ({took})"),
             );
-            Some((connection, same_machine))
+            Some((client, same_machine))
         }
-        Ok(Err(error)) => {
+        Err(error) => {
             refused(&error, findings);
             None
         }
-        Err(_) => {
-            let what = format!("it accepts connections and sends nothing within {within:?}");
-            findings.fault(
-                "reachable",
-                what,
-                "check that FreeSWITCH listens at this port and is not overloaded",
-            );
-            None
-        }
     }
+}
+
+/// The queries share one deadline, and the connection ends with them.
+fn connect_options(switch: &Switch, within: Duration) -> ConnectOptions {
+    let client = ClientOptions::default().deadline(None).keep_alive(None);
+    ConnectOptions::new(&switch.address, switch.password.reveal())
+        .limits(switch.frames)
+        .within(within)
+        .client(client)
 }
 
 fn is_same_machine(stream: &TcpStream) -> bool {
@@ -173,10 +171,17 @@ fn refused(error: &Error, findings: &mut Findings) {
                 "check that FreeSWITCH listens at this port",
             );
         }
+        Error::Timeout { within, .. } => {
+            let what = format!("it accepts connections and sends nothing within {within:?}");
+            findings.fault(
+                "reachable",
+                what,
+                "check that FreeSWITCH listens at this port and is not overloaded",
+            );
+        }
         Error::Decode(_)
         | Error::UnexpectedReply
         | Error::Handshake { .. }
-        | Error::Timeout { .. }
         | Error::Connect { .. }
         | Error::Refused { .. }
         | Error::Command(_)
@@ -197,7 +202,7 @@ fn refused(error: &Error, findings: &mut Findings) {
 
 /// Sends queries until none is left. Answers so far stay in `answers` if the time ends.
 async fn run_queries(
-    mut connection: Connection<TcpStream>,
+    client: &Client,
     switch: &Switch,
     expected: &ExpectedSetup,
     answers: &mut Answers,
@@ -207,10 +212,14 @@ async fn run_queries(
             return;
         }
         let began_us = now_us();
-        match run_api(&mut connection, &next).await {
+        match run_api(client, &next).await {
             Ok(text) => answers.put(next, text, (began_us, now_us())),
             Err(error) => {
-                answers.broken = Some(error.to_string());
+                answers.broken = Some(if let Error::Lost { cause } = &error {
+                    cause.to_string()
+                } else {
+                    error.to_string()
+                });
                 return;
             }
         }
@@ -218,18 +227,12 @@ async fn run_queries(
 }
 
 /// Runs one API command and returns the reply.
-async fn run_api(connection: &mut Connection<TcpStream>, query: &str) -> Result<Reply, Error> {
+async fn run_api(client: &Client, query: &str) -> Result<Reply, Error> {
     let (name, args) = query.split_once(' ').unwrap_or((query, ""));
     let Ok(command) = Command::api(name, args) else {
         // A query made from the switch's own answers may hold characters that no command can have.
         return Ok(Reply::NotSendable);
     };
-    let ticket = connection.queue(&command);
-    loop {
-        if let Incoming::Reply(of, reply) = connection.next().await?
-            && of == ticket
-        {
-            return Ok(Reply::parse(&reply.text()));
-        }
-    }
+    let reply = client.command(command).await?;
+    Ok(Reply::parse(&reply.text()))
 }
