@@ -96,7 +96,8 @@ async fn many_questions_at_once_are_no_reason_to_believe() {
     // The switch is connected, and answers nothing.
     switch.vanish();
     let mut calls = JoinSet::new();
-    for number in 0..200 {
+    // More than the switch is asked at once.
+    for number in 0..300 {
         let uuid = format!("{number:08}-1111-1111-1111-111111111111");
         let esl = running.esl();
         calls.spawn(async move {
@@ -108,6 +109,46 @@ async fn many_questions_at_once_are_no_reason_to_believe() {
     for reason in calls.join_all().await {
         assert!(reason.starts_with("OVERLOADED too many calls"), "{reason}");
     }
+    running.service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn silence_of_a_switch_is_believed_of_its_own_address_alone() {
+    let switch = Port8021::start().await;
+    let running = following(&switch).await;
+    switch.vanish();
+    let uuid = "55555555-1111-1111-1111-111111111111";
+    let elsewhere = std::net::Ipv4Addr::new(127, 0, 0, 2);
+    let mut peer = Peer::call_from(elsewhere, running.esl(), channel(uuid, "lookup")).await;
+    peer.until_exit().await;
+    let refused = reason(&peer);
+    assert!(
+        refused.starts_with("OVERLOADED no switch confirmed this call within a second"),
+        "{refused}"
+    );
+    let mut own = Peer::call(running.esl(), channel(uuid, "lookup")).await;
+    let (request, _) = tokio::join!(running.receiver.answer(200, "{}"), own.until_exit());
+    assert!(request.body.contains(uuid), "{}", request.body);
+    assert_eq!(own.channel.get("flow.line"), Some("0"));
+    running.service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_leaves_before_its_call_is_confirmed_was_no_call() {
+    let switch = Port8021::start().await;
+    let running = following(&switch).await;
+    // The switch is connected, and answers nothing.
+    switch.vanish();
+    let uuid = "66666666-1111-1111-1111-111111111111";
+    drop(Peer::call(running.esl(), channel(uuid, "lookup")).await);
+    let left = "switchhook_unconfirmed_calls_total{outcome=\"left\"} 1\n";
+    while !running.get("/metrics").await.contains(left) {
+        tokio::task::yield_now().await;
+    }
+    let metrics = running.get("/metrics").await;
+    let lost = "switchhook_calls_total{ending=\"lost\"} 0\n";
+    assert!(metrics.contains(lost), "{metrics}");
+    assert!(!running.get("/calls").await.contains(uuid));
     running.service.stop().await;
 }
 
