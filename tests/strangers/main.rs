@@ -234,6 +234,7 @@ async fn two_thousand_strangers_cost_no_honest_call_its_line() {
     let as_before = left.elapsed();
     let (ready, unconfirmed) =
         block_in_place(|| (service.get("/readyz"), service.metric(UNCONFIRMED)));
+    let calls = block_in_place(|| service.metrics("switchhook_calls_total{"));
     let (memory, log) = (service.most_memory(), service.log());
     for (kind, came) in Kind::ALL.iter().zip(seen.came) {
         println!("| {} | {came} |", kind.name());
@@ -253,6 +254,16 @@ async fn two_thousand_strangers_cost_no_honest_call_its_line() {
         log.len() / 1000
     );
     assert_eq!(lost, [""; 0]);
+    // No stranger is counted as a call.
+    for (ending, count) in calls {
+        let expected = match ending.split('"').nth(1).unwrap() {
+            "line_0" => CALLS as u64,
+            // A connection that was no call.
+            "protocol_error" => continue,
+            _ => 0,
+        };
+        assert_eq!(count, expected, "{ending}");
+    }
     assert_eq!(forged, [""; 0], "asked for strangers");
     assert!(memory < MEMORY_KIB, "{memory} KiB");
     assert!(log.len() < LOG_BYTES, "{} bytes", log.len());

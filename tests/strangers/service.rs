@@ -67,10 +67,20 @@ impl Service {
 
     /// Returns the value of a metric.
     pub fn metric(&self, name: &str) -> u64 {
+        let [(_, value)] = &self.metrics(&format!("{name} "))[..] else {
+            panic!("no metric {name}")
+        };
+        *value
+    }
+
+    /// Returns the metrics that begin like this.
+    pub fn metrics(&self, begin: &str) -> Vec<(String, u64)> {
         let metrics = self.get("/metrics");
-        let mut lines = metrics.lines();
-        let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-        value.unwrap().parse().unwrap()
+        let lines = metrics.lines().filter(|line| line.starts_with(begin));
+        let metrics = lines.filter_map(|line| line.rsplit_once(' '));
+        metrics
+            .map(|(name, value)| (name.to_owned(), value.parse().unwrap()))
+            .collect()
     }
 
     /// Returns the most memory that it ever used, in KiB.

@@ -8,6 +8,7 @@ mod blocked_log;
 mod call;
 mod few_files;
 mod forget_backup;
+mod long_names;
 mod many_connections;
 mod outbox_commands;
 mod reports;
