@@ -84,13 +84,13 @@ impl Kind {
             Self::Silent | Self::WrongToken => String::new(),
             Self::HalfHead => "Content-Type: command/reply\nReply-T".into(),
             Self::HalfBody => "Content-Type: command/reply\nContent-Length: 8000000\n\nhalf".into(),
-            Self::LongValues if number / Self::ALL.len() % 2 == 0 => {
+            Self::LongValues if (number / Self::ALL.len()).is_multiple_of(2) => {
                 claim(&"u".repeat(200_000), "1")
             }
             Self::LongValues => claim(&unknown, &"1".repeat(200_000)),
             Self::SlowReader | Self::EventFlood => claim(&unknown, "1"),
             // Every third one names a call that the switch has.
-            Self::ForgedCall if number % 3 == 0 => claim(&live[number % live.len()], "1"),
+            Self::ForgedCall if number.is_multiple_of(3) => claim(&live[number % live.len()], "1"),
             Self::ForgedCall => claim(&unknown, "1"),
         }
     }
