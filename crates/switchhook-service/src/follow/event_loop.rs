@@ -83,7 +83,9 @@ impl Follower {
         match event {
             LinkEvent::Event(event) => {
                 tracker.apply_event(&event).await;
-                if let Some(uuid) = event.get("Unique-ID").filter(|_| link.has_questions()) {
+                if link.has_questions()
+                    && let Some(uuid) = event.get("Unique-ID")
+                {
                     link.confirm(&uuid, |claim| tracker.confirms(claim));
                 }
             }
