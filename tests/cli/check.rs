@@ -38,6 +38,27 @@ fn a_good_file_is_counted_and_its_warnings_follow() {
 }
 
 #[test]
+fn strict_takes_warnings_for_errors() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("clean.toml"), "[listen]\n").unwrap();
+    fs::write(folder.path().join("warned.toml"), GOOD).unwrap();
+    for (file, strict, status) in [
+        ("clean.toml", false, 0),
+        ("clean.toml", true, 0),
+        ("warned.toml", false, 0),
+        ("warned.toml", true, 1),
+    ] {
+        let strict: &[&str] = if strict { &["--strict"] } else { &[] };
+        let output = switchhook(&[&["check", file], strict].concat(), folder.path());
+        assert_eq!(output.status.code(), Some(status), "{file} {strict:?}");
+        if status == 1 {
+            let said = text(&output.stderr);
+            assert!(said.contains("webhooks.lookup.response.map.who"), "{said}");
+        }
+    }
+}
+
+#[test]
 fn every_fault_goes_to_standard_error_and_the_status_is_1() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("bad.toml"), BAD).unwrap();

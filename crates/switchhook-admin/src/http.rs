@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Path, Query, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::get;
@@ -50,10 +50,15 @@ pub fn routes(state: AdminState, cdr: CdrEndpoint) -> Router {
         .records
         .map(|records| cdr_receiver::router(records, cdr.bytes, attempts));
     // CDR posts have a password of their own, so the token's layer does not cover them.
+    let scrapes = Arc::new(metrics_page::Scrapes::default());
+    let metrics = move |State(state): State<AdminState>, headers: HeaderMap| {
+        let scrapes = Arc::clone(&scrapes);
+        async move { metrics_page::respond(&state, &scrapes, &headers).await }
+    };
     Router::new()
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(readyz))
-        .route("/metrics", get(metrics_page::respond))
+        .route("/metrics", get(metrics))
         .merge(pages())
         .fallback(no_route)
         .layer(DefaultBodyLimit::max(webhook_test::FORM_BYTES))

@@ -19,6 +19,7 @@ mod metrics;
 pub mod monitoring;
 mod page;
 mod search;
+mod shared_result;
 mod sse;
 pub mod state;
 mod svg;

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use axum::extract::State;
+use axum::body::Bytes;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse as _, Response};
 use metrics::gauge;
@@ -14,6 +14,7 @@ use switchhook_core::clock;
 use switchhook_core::metric_names;
 use switchhook_store::EndpointBacklog;
 
+use crate::shared_result::SharedResult;
 use crate::state::AdminState;
 use switchhook_core::metrics_reader::MetricsReader;
 
@@ -23,17 +24,33 @@ const STORE_TIMEOUT: Duration = Duration::from_secs(2);
 const PROMETHEUS: &str = "text/plain; version=0.0.4; charset=utf-8";
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
+/// The metrics for those who scrape at the same time. Anyone may scrape, and it is work: many who
+/// do take no more of it from calls than one does.
+#[derive(Default)]
+pub(crate) struct Scrapes {
+    prometheus: SharedResult<Bytes>,
+    openmetrics: SharedResult<Bytes>,
+}
+
 /// Responds in the format that the client accepts.
-pub(crate) async fn respond(State(state): State<AdminState>, headers: HeaderMap) -> Response {
-    refresh(&state).await;
-    let text = state.metrics.render();
+pub(crate) async fn respond(
+    state: &AdminState,
+    scrapes: &Scrapes,
+    headers: &HeaderMap,
+) -> Response {
     let accepts = headers.get(header::ACCEPT);
     let accepts = accepts.and_then(|value| value.to_str().ok());
     let open = accepts.is_some_and(|value| value.contains("application/openmetrics-text"));
+    let scrape = async || {
+        refresh(state).await;
+        state.metrics.render()
+    };
     let (kind, text) = if open {
-        (OPENMETRICS, openmetrics(&text))
+        let text = async || openmetrics(&scrape().await).into();
+        (OPENMETRICS, scrapes.openmetrics.get(text).await)
     } else {
-        (PROMETHEUS, text)
+        let text = async || scrape().await.into();
+        (PROMETHEUS, scrapes.prometheus.get(text).await)
     };
     ([(header::CONTENT_TYPE, kind)], text).into_response()
 }

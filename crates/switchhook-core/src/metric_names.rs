@@ -43,8 +43,8 @@ pub(crate) const REJECTED_REQUEST_REASONS: [&str; 4] =
     ["token", "cdr_password", "host", "too_many"];
 
 /// Calls that no switch confirmed, by `outcome`: `served` if a switch could not be queried,
-/// `refused` if no switch has the call, or not as the connection says, `overloaded` if too many
-/// calls wait for an answer.
+/// `refused` if no switch has the call, or not as the connection says, `overloaded` if our queue
+/// or silence is no reason to believe the connection, `left` if it ended before.
 pub const UNCONFIRMED: &str = "switchhook_unconfirmed_calls_total";
 
 /// Requests for recordings that Switchhook serves, by `outcome`.
@@ -201,7 +201,7 @@ pub fn start_at_zero<'a>(
     for outcome in SPAN_OUTCOMES {
         counter!(SPANS, "outcome" => outcome).absolute(0);
     }
-    for outcome in ["served", "refused", "overloaded"] {
+    for outcome in ["served", "refused", "overloaded", "left"] {
         counter!(UNCONFIRMED, "outcome" => outcome).absolute(0);
     }
     counter!(INCOMPLETE).absolute(0);

@@ -4,10 +4,10 @@
 //! applies the commands that it receives by the rules of `support/switch.rs`.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 use crate::switch::{self, Packet};
 
@@ -169,12 +169,25 @@ impl Peer {
         peer
     }
 
+    /// Connects from another address and answers `connect`.
+    pub async fn call_from(from: Ipv4Addr, to: SocketAddr, channel: Channel) -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind((from, 0).into()).unwrap();
+        let stream = socket.connect(to).await.unwrap();
+        let mut peer = Self::on(stream, channel);
+        peer.connect().await;
+        peer
+    }
+
     /// Connects and says nothing yet.
     pub async fn silent(to: SocketAddr, channel: Channel) -> Self {
+        let stream = TcpStream::connect(to).await;
+        Self::on(stream.expect("a service that listens"), channel)
+    }
+
+    fn on(stream: TcpStream, channel: Channel) -> Self {
         Self {
-            stream: TcpStream::connect(to)
-                .await
-                .expect("a service that listens"),
+            stream,
             channel,
             reads: 0,
             unread: Vec::new(),

@@ -30,10 +30,10 @@ impl<K: Eq + Hash + Clone> KeyedPermits<K> {
         }))
     }
 
-    /// Returns how many permits are taken.
+    /// Returns whether all permits are taken.
     #[must_use]
-    pub fn in_use(&self) -> usize {
-        self.0.lock().0
+    pub fn is_exhausted(&self) -> bool {
+        self.0.lock().0 >= self.0.total
     }
 
     /// Takes a permit; `None` if all are taken, or this key has its share.
@@ -92,9 +92,11 @@ mod tests {
         let second = permits.try_acquire("a");
         assert!(first.is_some() && second.is_some());
         assert!(permits.try_acquire("a").is_none(), "its share");
+        assert!(!permits.is_exhausted());
         let third = permits.try_acquire("b");
         assert!(third.is_some());
         assert!(permits.try_acquire("c").is_none(), "all are taken");
+        assert!(permits.is_exhausted());
         drop(first);
         assert!(permits.try_acquire("c").is_some());
         drop((second, third));

@@ -59,8 +59,8 @@ pub struct CallReport {
     pub hold_time: Duration,
     /// What its spans need, if there is a trace collector.
     pub(super) spans: Option<Box<CallSpans>>,
-    /// Whether the connection could not confirm that it has this call. Nothing of it is kept.
-    pub(super) is_refused: bool,
+    /// Whether the connection has not confirmed that it has this call. Nothing of it is kept.
+    pub(super) is_unconfirmed: bool,
 }
 
 impl CallReport {

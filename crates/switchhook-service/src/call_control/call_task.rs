@@ -96,8 +96,8 @@ async fn open<S: Stream>(
         ..
     } = opening;
     let (mut call, task) = CallTask::new(call_control, tasks, connection, channel, decision, began);
+    call.is_unconfirmed = is_refused || unconfirmed.is_some();
     call.unconfirmed = unconfirmed;
-    call.is_refused = is_refused;
     call.connect_ms = connect_ms;
     Ok((call, task, on_hold))
 }
@@ -176,8 +176,8 @@ struct CallTask<'a, C> {
     outcome: Option<Box<Outcome>>,
     /// What its connection claims, until a switch has confirmed it.
     unconfirmed: Option<Box<Unconfirmed>>,
-    /// Whether its connection could not confirm that it has this call.
-    is_refused: bool,
+    /// Whether its connection has to confirm that it has this call, and has not.
+    is_unconfirmed: bool,
     /// Whether something was started on the channel that must be broken off.
     music_started: bool,
     is_watched: bool,
@@ -223,7 +223,7 @@ impl<'a, C: CallConnection> CallTask<'a, C> {
             pending_outcome: None,
             outcome,
             unconfirmed: None,
-            is_refused: false,
+            is_unconfirmed: false,
             music_started: false,
             is_watched: false,
             fetched_while_leaving: false,
@@ -364,7 +364,7 @@ impl<'a, C: CallConnection> CallTask<'a, C> {
             request_line: self.request_line,
             hold_time: self.left_at - self.began,
             spans: self.spans,
-            is_refused: self.is_refused,
+            is_unconfirmed: self.is_unconfirmed,
         };
         EndedCall { report, fetched }
     }

@@ -121,7 +121,7 @@ impl Channel {
     /// Sets the call's account, flow and webhook from the configuration's routes where the dialplan
     /// does not set them. Returns the time zone of its account.
     pub fn apply_tenant(&mut self, headers: &dyn Headers, tenants: &Tenants) -> Zone {
-        let text = |text: Option<&str>| text.map(str::to_owned);
+        let text = |text: Option<&str>| text.map(|text| cut(text.into()));
         if tenants::withholds_caller(tenants, headers) {
             self.caller.clear();
         }

@@ -1,18 +1,18 @@
 //! Confirms that a followed switch has a call before its webhook is asked.
 
 use std::collections::HashSet;
-use std::net::{IpAddr, Ipv4Addr};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use metrics::counter;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 use tracing::{info, warn};
 
-use crate::follow::{CallClaim, CallVerifier, Confirmation, VERIFICATIONS};
+use crate::follow::{CallClaim, CallVerifier, Confirmation, SWITCH_PLACES};
 use crate::limits;
-use switchhook_admin::listener::KeyedPermits;
 use switchhook_core::log_throttle::LogThrottle;
 use switchhook_core::metric_names;
 use switchhook_core::outcome::{Failure, Outcome, Reason};
@@ -22,10 +22,6 @@ use switchhook_core::outcome::{Failure, Outcome, Reason};
 const DEADLINE: Duration = Duration::from_secs(1);
 /// How long a call waits for an earlier connection of its channel to end.
 const HANDOVER: Duration = Duration::from_secs(1);
-/// Questions of one address that may wait at once.
-const PER_PEER: usize = 512;
-/// With more questions than this under way, it is our queue that delays an answer.
-const CROWDED: usize = 64;
 
 const UNKNOWN_CALL: &str = "no switch that is followed has this call; list the switch that it \
                             comes from as [[freeswitch]], or set listen.confirm_calls = false";
@@ -35,40 +31,24 @@ const HELD_CALL: &str = "another connection holds this call already; only the so
                          its switch may connect here (listen.allow)";
 const OVERLOADED: &str = "too many calls wait to be confirmed on port 8021; see /readyz, or set \
                           listen.allow and listen.confirm_calls = false";
+const SILENCE: &str = "no switch confirmed this call within a second, and the connection does not come \
+                       from the address of a switch in [[freeswitch]]; list it there, or set \
+                       listen.allow and listen.confirm_calls = false";
 
-/// What came of asking a webhook.
-#[derive(Debug)]
-pub(super) struct Asked {
-    pub(super) outcome: Outcome,
-    /// Whether the connection could not confirm its call. Nothing of it is kept.
-    pub(super) is_refused: bool,
-}
-
-impl From<Outcome> for Asked {
-    fn from(outcome: Outcome) -> Self {
-        Self {
-            outcome,
-            is_refused: false,
-        }
-    }
-}
-
-impl Asked {
-    /// Nothing was asked, because the call is not confirmed.
-    pub(super) fn refused(why: Failure) -> Self {
-        Self {
-            outcome: Outcome::unsent(why),
-            is_refused: true,
-        }
-    }
+/// What came of confirming a call and asking its webhook.
+pub(super) enum Asked {
+    /// The call is confirmed, and its webhook is being asked.
+    Confirmed(BoxFuture<'static, Self>),
+    /// The webhook was asked.
+    Done(Outcome),
+    /// The connection could not confirm its call, and nothing was asked.
+    Refused(Failure),
 }
 
 /// Confirms calls, and knows which of them are held.
 pub(super) struct Confirmer {
     verifier: CallVerifier,
-    asking: KeyedPermits<IpAddr>,
-    /// Until when our queue may be what delays an answer.
-    crowded_until: Mutex<Option<Instant>>,
+    crowd: Crowd,
     held: Mutex<HashSet<Box<str>>>,
     left: Notify,
 }
@@ -110,8 +90,7 @@ impl Confirmer {
     pub(super) fn new(verifier: CallVerifier) -> Self {
         Self {
             verifier,
-            asking: KeyedPermits::new(VERIFICATIONS, PER_PEER),
-            crowded_until: Mutex::default(),
+            crowd: Crowd::default(),
             held: Mutex::default(),
             left: Notify::new(),
         }
@@ -121,28 +100,20 @@ impl Confirmer {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn crowded_until(&self) -> MutexGuard<'_, Option<Instant>> {
-        let until = self.crowded_until.lock();
-        until.unwrap_or_else(PoisonError::into_inner)
-    }
-
     async fn verify(&self, claim: &Arc<CallClaim>) -> Result<(), Failure> {
-        let peer = claim.peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-        let Some(_asking) = self.asking.try_acquire(peer) else {
-            return Err(overloaded());
-        };
-        let began = Instant::now();
-        if self.asking.in_use() > CROWDED {
-            *self.crowded_until() = Some(began + 2 * DEADLINE);
-        }
-        let confirmation = timeout(DEADLINE, self.verifier.confirm(claim)).await;
-        let is_crowded = || self.crowded_until().is_some_and(|until| until > began);
-        match confirmation {
+        let is_from_switch = self.verifier.is_from_switch(claim);
+        // What other addresses claim delays no call of a switch: it does not count here.
+        let asking = is_from_switch.then(|| self.crowd.enter());
+        let was_crowded = || asking.as_ref().is_some_and(Asking::was_crowded);
+        let asked = self.verifier.confirm(claim, is_from_switch);
+        match timeout(DEADLINE, asked).await {
             Ok(Confirmation::Known) => Ok(()),
             Ok(Confirmation::Unknown) => Err(refuse(claim, UNKNOWN_CALL)),
             Ok(Confirmation::Different) => Err(refuse(claim, DIFFERENT_CALL)),
-            Ok(Confirmation::Overloaded) => Err(overloaded()),
-            Err(_) if is_crowded() => Err(overloaded()),
+            Ok(Confirmation::Overloaded) => Err(overloaded(OVERLOADED)),
+            Err(_) if was_crowded() => Err(overloaded(OVERLOADED)),
+            // Strangers may be why it takes so long.
+            Err(_) if !is_from_switch => Err(overloaded(SILENCE)),
             Ok(Confirmation::Unanswered) | Err(_) => {
                 serve_unconfirmed(claim);
                 Ok(())
@@ -171,6 +142,49 @@ impl Confirmer {
     }
 }
 
+/// How many calls from the addresses of switches wait for an answer.
+#[derive(Default)]
+struct Crowd {
+    asking: AtomicUsize,
+    /// Until when our queue may be what delays an answer.
+    crowded_until: Mutex<Option<Instant>>,
+}
+
+/// One of the calls that wait.
+struct Asking<'a> {
+    crowd: &'a Crowd,
+    began: Instant,
+}
+
+impl Crowd {
+    fn until(&self) -> MutexGuard<'_, Option<Instant>> {
+        let until = self.crowded_until.lock();
+        until.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn enter(&self) -> Asking<'_> {
+        let began = Instant::now();
+        // With more questions than places, some wait for us.
+        if self.asking.fetch_add(1, Ordering::Relaxed) >= SWITCH_PLACES {
+            *self.until() = Some(began + 2 * DEADLINE);
+        }
+        Asking { crowd: self, began }
+    }
+}
+
+impl Asking<'_> {
+    /// Returns whether our queue may have delayed the answer.
+    fn was_crowded(&self) -> bool {
+        self.crowd.until().is_some_and(|until| until > self.began)
+    }
+}
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        self.crowd.asking.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// Anyone who can connect causes these lines.
 static LOG_LINES: LogThrottle = LogThrottle::per_minute(10);
 
@@ -185,12 +199,24 @@ fn serve_unconfirmed(claim: &CallClaim) {
     });
 }
 
-/// Refuses a call because of our own queue.
-fn overloaded() -> Failure {
+/// Notes a connection that ended before its call was confirmed.
+pub(super) fn left_unconfirmed(uuid: &str) {
+    static LOG_LINES: LogThrottle = LogThrottle::per_minute(1);
+    counter!(metric_names::UNCONFIRMED, "outcome" => "left").increment(1);
+    LOG_LINES.log(|left_out| {
+        info!(
+            call_uuid = uuid,
+            left_out, "a connection ended before a switch had confirmed its call"
+        );
+    });
+}
+
+/// Refuses a call because our own queue may have kept its answer away.
+fn overloaded(why: &'static str) -> Failure {
     counter!(metric_names::UNCONFIRMED, "outcome" => "overloaded").increment(1);
     limits::record_hit("confirmations");
-    LOG_LINES.log(|left_out| warn!(left_out, "{OVERLOADED}"));
-    Failure::new(Reason::Overloaded, OVERLOADED)
+    LOG_LINES.log(|left_out| warn!(left_out, "{why}"));
+    Failure::new(Reason::Overloaded, why)
 }
 
 /// Counts and logs a stranger: nothing else of it is kept.

@@ -31,7 +31,7 @@ impl RecordingSession {
     /// Ends the recording and passes it to the recorder.
     pub(super) fn end(self, call_control: &CallControl, report: &CallReport) {
         let recorder = call_control.options.recorder.as_ref();
-        let Some(recorder) = recorder.filter(|_| !report.is_refused) else {
+        let Some(recorder) = recorder.filter(|_| !report.is_unconfirmed) else {
             return;
         };
         let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);

@@ -16,12 +16,16 @@ use switchhook_core::outcome::Outcome;
 use super::CallControlOptions;
 use super::call_report::CallReport;
 use super::channel::Channel;
+use super::confirm;
 use super::span_export;
 
 impl CallReport {
-    /// Logs, counts and lists the call, once. A connection that could not confirm its call is none.
+    /// Logs, counts and lists the call, once. A connection that has not confirmed its call is none.
     pub fn publish(mut self, options: &CallControlOptions) {
-        if self.is_refused {
+        if self.is_unconfirmed {
+            if self.outcome.is_none() {
+                confirm::left_unconfirmed(&self.channel.uuid);
+            }
             return;
         }
         counter!(metric_names::CALLS, "ending" => self.ending.as_str()).increment(1);

@@ -15,8 +15,10 @@ use tokio::sync::{mpsc, oneshot, watch};
 use switchhook_core::health::Health;
 use switchhook_core::numbers::{NumberSource, Numbers};
 
-/// Requests that may wait for one follower.
-pub(crate) const QUEUE_CAPACITY: usize = 4096;
+/// Requests that may wait until one follower looks at them: for calls from the addresses of switches,
+/// and for those from all others.
+const QUEUE_CAPACITY: usize = 4096;
+const QUEUE_CAPACITY_OF_OTHERS: usize = 1024;
 
 /// What a connection says about its call.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -57,7 +59,57 @@ pub(super) enum SwitchAnswer {
 /// A question to one follower: does its switch have this call?
 pub(super) struct VerifyRequest {
     pub claim: Arc<CallClaim>,
-    pub answer: oneshot::Sender<SwitchAnswer>,
+    /// Whether the claim comes from the address of a followed switch.
+    pub is_from_switch: bool,
+    answer: Option<oneshot::Sender<SwitchAnswer>>,
+}
+
+impl VerifyRequest {
+    /// Returns a question, and where its answer comes.
+    pub(super) fn new(
+        claim: Arc<CallClaim>,
+        is_from_switch: bool,
+    ) -> (Self, oneshot::Receiver<SwitchAnswer>) {
+        let (answer, answered) = oneshot::channel();
+        let request = Self {
+            claim,
+            is_from_switch,
+            answer: Some(answer),
+        };
+        (request, answered)
+    }
+
+    /// Answers the question, if it is not answered yet.
+    pub(super) fn answer(&mut self, answer: SwitchAnswer) {
+        if let Some(sender) = self.answer.take() {
+            // Fails only if the call has ended.
+            let _ = sender.send(answer);
+        }
+    }
+
+    /// Returns whether nobody waits for the answer any more.
+    pub(super) fn is_settled(&self) -> bool {
+        self.answer.as_ref().is_none_or(oneshot::Sender::is_closed)
+    }
+}
+
+/// The questions that one follower has to answer.
+pub(super) struct VerifyRequests {
+    of_switches: mpsc::Receiver<VerifyRequest>,
+    of_others: mpsc::Receiver<VerifyRequest>,
+}
+
+impl VerifyRequests {
+    /// Waits for the next question, those of switches first. `None` if nobody can ask any more.
+    /// Cancel safe.
+    pub(super) async fn recv(&mut self) -> Option<VerifyRequest> {
+        tokio::select! {
+            biased;
+            Some(request) = self.of_switches.recv() => Some(request),
+            Some(request) = self.of_others.recv() => Some(request),
+            else => None,
+        }
+    }
 }
 
 /// Asks the followers of one or more switches whether a call exists. Cheap to clone.
@@ -69,16 +121,33 @@ pub(crate) struct CallVerifier {
 #[derive(Clone)]
 struct FollowedSwitch {
     requests: mpsc::Sender<VerifyRequest>,
+    requests_of_others: mpsc::Sender<VerifyRequest>,
     health: watch::Receiver<Health>,
+    /// Where the switch was reached last.
+    address: watch::Receiver<Option<IpAddr>>,
 }
 
 /// Returns a verifier for one switch, and the requests that its follower has to answer.
 pub(super) fn of_switch(
     health: watch::Receiver<Health>,
-) -> (CallVerifier, mpsc::Receiver<VerifyRequest>) {
-    let (requests, received) = mpsc::channel(QUEUE_CAPACITY);
-    let switches = vec![FollowedSwitch { requests, health }];
-    (CallVerifier { switches }, received)
+    address: watch::Receiver<Option<IpAddr>>,
+) -> (CallVerifier, VerifyRequests) {
+    let (requests, of_switches) = mpsc::channel(QUEUE_CAPACITY);
+    let (requests_of_others, of_others) = mpsc::channel(QUEUE_CAPACITY_OF_OTHERS);
+    let switch = FollowedSwitch {
+        requests,
+        requests_of_others,
+        health,
+        address,
+    };
+    let verifier = CallVerifier {
+        switches: vec![switch],
+    };
+    let received = VerifyRequests {
+        of_switches,
+        of_others,
+    };
+    (verifier, received)
 }
 
 impl CallClaim {
@@ -142,12 +211,23 @@ impl CallVerifier {
         self.switches.is_empty()
     }
 
+    /// Returns whether a claim comes from the address of a followed switch. A call that is played
+    /// from a recording comes from none.
+    pub(crate) fn is_from_switch(&self, claim: &CallClaim) -> bool {
+        let is_its = |switch: &FollowedSwitch| *switch.address.borrow() == claim.peer;
+        claim.peer.is_none() || self.switches.iter().any(is_its)
+    }
+
     /// Asks all switches at once whether they have the call.
-    pub(crate) fn confirm(&self, claim: &Arc<CallClaim>) -> BoxFuture<'static, Confirmation> {
+    pub(crate) fn confirm(
+        &self,
+        claim: &Arc<CallClaim>,
+        is_from_switch: bool,
+    ) -> BoxFuture<'static, Confirmation> {
         let switches = self.switches.iter().cloned();
         let asked = switches.map(|switch| {
             let claim = Arc::clone(claim);
-            async move { switch.has(claim).await }
+            async move { switch.has(claim, is_from_switch).await }
         });
         let mut answers: FuturesUnordered<_> = asked.collect();
         async move {
@@ -174,12 +254,17 @@ impl CallVerifier {
 impl FollowedSwitch {
     /// Asks the switch; `None` if it cannot be asked. The follower answers most requests from the
     /// events it has read, without asking the switch.
-    async fn has(&self, claim: Arc<CallClaim>) -> Option<SwitchAnswer> {
+    async fn has(&self, claim: Arc<CallClaim>, is_from_switch: bool) -> Option<SwitchAnswer> {
         if !self.health.borrow().ok {
             return None;
         }
-        let (answer, answered) = oneshot::channel();
-        match self.requests.try_send(VerifyRequest { claim, answer }) {
+        let (request, answered) = VerifyRequest::new(claim, is_from_switch);
+        let requests = if is_from_switch {
+            &self.requests
+        } else {
+            &self.requests_of_others
+        };
+        match requests.try_send(request) {
             Ok(()) => answered.await.ok(),
             Err(TrySendError::Full(_)) => Some(SwitchAnswer::Busy),
             Err(TrySendError::Closed(_)) => None,

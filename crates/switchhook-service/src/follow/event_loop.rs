@@ -48,10 +48,9 @@ impl Follower {
                     self.handle(event, &mut link, tracker, stop).await?;
                     link.exclude_busy_time(began.elapsed());
                 }
-                Some(request) = self.verify_requests.recv() => {
+                Some(mut request) = self.verify_requests.recv() => {
                     if tracker.confirms(&request.claim) {
-                        // Fails only if the call has ended.
-                        let _ = request.answer.send(SwitchAnswer::Has);
+                        request.answer(SwitchAnswer::Has);
                     } else {
                         link.verify(request);
                     }
@@ -82,7 +81,14 @@ impl Follower {
         stop: &CancellationToken,
     ) -> Result<(), LinkError> {
         match event {
-            LinkEvent::Event(event) => tracker.apply_event(&event).await,
+            LinkEvent::Event(event) => {
+                tracker.apply_event(&event).await;
+                if link.has_questions()
+                    && let Some(uuid) = event.get("Unique-ID")
+                {
+                    link.confirm(&uuid, |claim| tracker.confirms(claim));
+                }
+            }
             LinkEvent::Name(reply) => {
                 if let Ok(name) = &reply {
                     tracker.set_own_name(name);

@@ -1,5 +1,6 @@
 //! The task that follows one switch: connects, reads, reconnects.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ use switchhook_core::secret::Secret;
 use switchhook_store::{Store, StoreError};
 
 use super::call_tracker::CallTracker;
-use super::call_verifier::{self, CallVerifier, VerifyRequest};
+use super::call_verifier::{self, CallVerifier, VerifyRequests};
 use super::cdr_recovery::CdrRecovery;
 use super::cdrs::{self, CdrInbox, CdrSources, PostedCdr};
 use super::link::LinkError;
@@ -42,7 +43,9 @@ pub struct Follower {
     documents: Arc<dyn FinishCall>,
     pub(super) health: watch::Sender<Health>,
     verifier: CallVerifier,
-    pub(super) verify_requests: mpsc::Receiver<VerifyRequest>,
+    pub(super) verify_requests: VerifyRequests,
+    /// Where the switch was reached last.
+    reached_at: watch::Sender<Option<IpAddr>>,
     password: Password,
     cdrs_health: watch::Sender<Health>,
     names: watch::Sender<Vec<String>>,
@@ -57,7 +60,9 @@ impl Follower {
     pub fn new(options: FollowOptions, store: Store, documents: Arc<dyn FinishCall>) -> Self {
         let health = Health::failing(format!("{} was not reached yet", options.address));
         let health = watch::Sender::new(health);
-        let (verifier, verify_requests) = call_verifier::of_switch(health.subscribe());
+        let reached_at = watch::Sender::new(None);
+        let (verifier, verify_requests) =
+            call_verifier::of_switch(health.subscribe(), reached_at.subscribe());
         let password = Arc::new(ArcSwap::from_pointee(options.password.clone()));
         let address = Some(options.address.clone());
         let names = address.into_iter().chain(options.name.clone()).collect();
@@ -69,6 +74,7 @@ impl Follower {
             documents,
             verifier,
             verify_requests,
+            reached_at,
             password,
             health,
             cdrs_health: watch::Sender::new(Health::healthy()),
@@ -206,7 +212,12 @@ impl Follower {
             body_bytes: self.options.frames.body_bytes.max(LIST_BYTES),
             ..self.options.frames
         };
-        eslclient::open_inbound(address, password.reveal(), frames, *connect_deadline).await
+        let opened = eslclient::open_inbound(address, password.reveal(), frames, *connect_deadline);
+        let connection = opened.await?;
+        let reached_at = connection.get_ref().peer_addr().ok();
+        self.reached_at
+            .send_replace(reached_at.map(|at| at.ip().to_canonical()));
+        Ok(connection)
     }
 
     /// Logs once why the store cannot be read.

@@ -12,7 +12,8 @@ use tokio::time::Instant;
 use crate::limits;
 use eslclient::{self, Command, Connection, Format, Incoming, Refusal, Reply, Ticket};
 
-use super::call_verifier::{SwitchAnswer, VerifyRequest};
+use super::call_verifier::{CallClaim, VerifyRequest};
+use super::questions::Questions;
 use switchhook_core::clock::now_us;
 
 /// The events that legs, calls and recordings are learnt from. No other is subscribed.
@@ -34,8 +35,6 @@ const EVENTS: [&str; 15] = [
     "conference::maintenance",
 ];
 
-/// Calls that are verified at once; a further one is refused.
-const VERIFICATIONS: usize = 256;
 /// Channel dumps that are requested at once.
 const DUMPS: usize = 32;
 /// The times between lists of channels, and the last for all further ones. The switch writes the
@@ -98,7 +97,7 @@ pub(crate) struct Link {
     existence_checks: HashMap<Ticket, String>,
     gone: HashSet<String>,
     /// Calls that the call control wants verified.
-    verifications: HashMap<Ticket, VerifyRequest>,
+    questions: Questions,
     /// Open `uuid_dump` requests.
     dumps: HashSet<Ticket>,
     /// Channels whose dump is still to be requested.
@@ -131,7 +130,7 @@ impl Link {
             channels,
             existence_checks: HashMap::new(),
             gone: HashSet::new(),
-            verifications: HashMap::new(),
+            questions: Questions::new(),
             dumps: HashSet::new(),
             waiting_for_dump: VecDeque::new(),
             listed_at_us: now_us(),
@@ -174,8 +173,9 @@ impl Link {
         if let Some(uuid) = self.existence_checks.remove(&ticket) {
             return Ok(self.existence_reply(uuid, reply));
         }
-        if let Some(request) = self.verifications.remove(&ticket) {
+        if let Some(request) = self.questions.replied(ticket) {
             answer_verification(request, reply);
+            self.ask_questions();
             return Ok(LinkEvent::Nothing);
         }
         if self.dumps.remove(&ticket) {
@@ -253,23 +253,28 @@ impl Link {
         Ok(())
     }
 
-    /// Asks the switch for a call that the events so far do not confirm.
+    /// Asks the switch for a call that the events so far do not confirm, once there is a place.
     pub(super) fn verify(&mut self, request: VerifyRequest) {
-        if self.verifications.len() >= VERIFICATIONS {
-            // Fails only if the call has ended.
-            let _ = request.answer.send(SwitchAnswer::Busy);
-            return;
-        }
-        match Command::api("uuid_dump", &format!("{} json", request.claim.uuid)) {
-            Ok(command) => {
-                let ticket = self.connection.queue(&command);
-                self.verifications.insert(ticket, request);
-            }
-            // No switch has a call whose Unique-ID cannot be sent.
-            Err(_) => {
-                let _ = request.answer.send(SwitchAnswer::HasNot);
-            }
-        }
+        self.questions.add(request);
+        self.ask_questions();
+    }
+
+    fn ask_questions(&mut self) {
+        let connection = &mut self.connection;
+        self.questions.ask(|claim| {
+            let command = Command::api("uuid_dump", &format!("{} json", claim.uuid));
+            Some(connection.queue(&command.ok()?))
+        });
+    }
+
+    /// Returns whether a call waits to be confirmed.
+    pub(super) fn has_questions(&self) -> bool {
+        !self.questions.is_empty()
+    }
+
+    /// Confirms the claims of a call that an event was about.
+    pub(super) fn confirm(&mut self, uuid: &str, is_confirmed: impl Fn(&CallClaim) -> bool) {
+        self.questions.confirm(uuid, is_confirmed);
     }
 
     /// Leaves out a time in which the connection was not read from the switch's silence.
@@ -298,9 +303,9 @@ impl Link {
 }
 
 /// Passes on the reply to `uuid_dump` (FreeSWITCH: mod_commands.c). Any other text is no answer.
-fn answer_verification(request: VerifyRequest, reply: &Reply) {
+fn answer_verification(mut request: VerifyRequest, reply: &Reply) {
     if let Some(answer) = request.claim.judge(&reply.text()) {
-        let _ = request.answer.send(answer);
+        request.answer(answer);
     }
 }
 

@@ -22,6 +22,7 @@ mod gap_check;
 mod link;
 mod other_switches;
 mod peer_instances;
+mod questions;
 mod restore;
 mod shared_legs;
 mod writer;
@@ -35,12 +36,11 @@ use switchhook_core::secret::Secret;
 use switchhook_core::tenants::Tenants;
 use switchhook_store::FinishedCallRecord;
 
-pub(crate) use call_verifier::{
-    CallClaim, CallVerifier, Confirmation, QUEUE_CAPACITY as VERIFICATIONS,
-};
+pub(crate) use call_verifier::{CallClaim, CallVerifier, Confirmation};
 pub use cdrs::{CdrInbox, CdrOptions, CdrRejection};
 pub use follower::Follower;
 pub(crate) use follower::Password;
+pub(crate) use questions::SWITCH_PLACES;
 pub(crate) use shared_legs::SharedLegs;
 
 /// The settings of one followed switch.

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use tokio::time::{Instant, timeout};
 use tracing::warn;
 
 use crate::call_control::call_connection::CallConnection;
 use crate::call_control::channel::Channel;
-use crate::call_control::confirm::Asked;
+use crate::call_control::confirm::{Asked, Unconfirmed};
 use crate::call_control::{BackgroundRequest, TaskRequest, recording_session};
 use switchhook_admin::live_calls::UnlistedCall;
 use switchhook_core::outcome::Outcome;
@@ -37,21 +39,12 @@ impl<C: CallConnection> CallTask<'_, C> {
             self.note_request(&mut request);
         }
         let listing = self.listing(self.began + task.timeout());
-        let unconfirmed = self.unconfirmed.take();
         let tasks = Arc::clone(&self.tasks);
         let recording = self.recording.clone();
-        self.pending_outcome = Some(Box::pin(async move {
-            // Held until the webhook has answered.
-            let _confirmed = match unconfirmed {
-                Some(unconfirmed) => match Box::pin(unconfirmed.confirm()).await {
-                    Ok(confirmed) => Some(confirmed),
-                    Err(why) => return Asked::refused(why),
-                },
-                None => None,
-            };
+        let asking = async move {
             let permit = match permit {
                 Ok(permit) => permit,
-                Err(open) => return Outcome::unsent(open).into(),
+                Err(open) => return Asked::Done(Outcome::unsent(open)),
             };
             let _listed = listing.list();
             let mut answered = recording.as_ref().map(|_| ResponseMeta::default());
@@ -64,8 +57,13 @@ impl<C: CallConnection> CallTask<'_, C> {
             if let (Some(recording), Some(answered)) = (recording, answered) {
                 recording.outcome(&outcome, &answered);
             }
-            Asked::from(outcome)
-        }));
+            Asked::Done(outcome)
+        };
+        let asking: BoxFuture<'static, Asked> = Box::pin(asking);
+        self.pending_outcome = Some(match self.unconfirmed.take() {
+            Some(unconfirmed) => Box::pin(confirm_first(unconfirmed, asking)),
+            None => asking,
+        });
     }
 
     /// Notes the request for the report, the recording and the traces.
@@ -107,10 +105,10 @@ impl<C: CallConnection> CallTask<'_, C> {
         if let Some(unconfirmed) = self.unconfirmed.take()
             && let Err(why) = unconfirmed.confirm().await
         {
-            self.is_refused = true;
             self.outcome = Some(Box::new(Outcome::unsent(why)));
             return;
         }
+        self.is_unconfirmed = false;
         let request = BackgroundRequest {
             id: store::new_id(),
             webhook: self.channel.webhook.clone(),
@@ -132,6 +130,17 @@ impl<C: CallConnection> CallTask<'_, C> {
                 warn!(call_uuid = %uuid, "the store is slow; the call goes on without waiting for it");
             }
         }
+    }
+}
+
+/// Confirms the call, and holds it while its webhook is asked.
+async fn confirm_first(unconfirmed: Box<Unconfirmed>, asking: BoxFuture<'static, Asked>) -> Asked {
+    match unconfirmed.confirm().await {
+        Ok(confirmed) => Asked::Confirmed(Box::pin(asking.map(|asked| {
+            drop(confirmed);
+            asked
+        }))),
+        Err(why) => Asked::Refused(why),
     }
 }
 

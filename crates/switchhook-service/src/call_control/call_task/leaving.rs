@@ -54,7 +54,7 @@ impl<C: CallConnection> CallTask<'_, C> {
         }
         self.left_at = Instant::now();
         let goodbye = self.call_control.options.goodbye_deadline;
-        if self.is_refused {
+        if self.is_unconfirmed {
             self.set_timer(goodbye.min(STRANGER), Input::Deadline);
         } else {
             self.set_timer(goodbye, Input::Deadline);

@@ -29,16 +29,29 @@ impl<C: CallConnection> CallTask<'_, C> {
                     }
                 },
                 asked = outcome(&mut self.pending_outcome) => {
-                    self.pending_outcome = None;
-                    self.is_refused = asked.is_refused;
-                    let line = variables::line(&asked.outcome);
-                    self.outcome = Some(Box::new(asked.outcome));
-                    return Input::OutcomeReady(line);
+                    if let Some(input) = self.on_asked(asked) { return input }
                 }
                 () = self.timer.as_mut() => if let Some(input) = self.on_timer() { return input },
                 () = self.call_control.release_all.cancelled(), if self.is_holding() => return self.on_release_all(),
             }
         }
+    }
+
+    /// Returns the input of an outcome. A confirmed call has none yet.
+    fn on_asked(&mut self, asked: Asked) -> Option<Input> {
+        self.pending_outcome = None;
+        let outcome = match asked {
+            Asked::Confirmed(asking) => {
+                self.is_unconfirmed = false;
+                self.pending_outcome = Some(asking);
+                return None;
+            }
+            Asked::Done(outcome) => outcome,
+            Asked::Refused(why) => Outcome::unsent(why),
+        };
+        let line = variables::line(&outcome);
+        self.outcome = Some(Box::new(outcome));
+        Some(Input::OutcomeReady(line))
     }
 
     /// Returns the input of the timer. The first moment of a hold passes without one.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use switchhook_core::secret::Secret;
+use switchhook_service::config::Config;
 use switchhook_service::recordings::{Folder, Target, TargetKind, TargetOptions};
 use switchhook_store::{Caller, Role, Store, StoreOptions};
 use test_support::SOUND;
@@ -85,6 +86,25 @@ async fn a_large_recording_arrives_in_parts_after_failures_and_its_signed_link_o
     assert!(!document.to_string().contains(KEY));
     assert!(log.lines_with(KEY).is_empty());
     assert!(!log.lines_with("recordings are uploaded again").is_empty());
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn a_reload_replaces_the_key_of_uploads() {
+    let (stage, s3) = (Stage::new().await, S3::start().await);
+    fs::create_dir_all(stage.folder.path().join("rec")).unwrap();
+    fs::write(stage.folder.path().join("rec/a.wav"), SOUND).unwrap();
+    let right = settings(&stage, &s3);
+    let service = stage.serve(&right.replace(KEY_ID, "AKIA0ANOTHER")).await;
+    play(&stage, "one", &["/rec/a.wav"]);
+    let (_, check) = until(&service, "recordings", false).await;
+    let detail = check["detail"].as_str().unwrap();
+    assert!(detail.contains("403"), "{detail}");
+    let right = Config::parse(&right, "test.toml").unwrap();
+    service.reload(&right).unwrap();
+    let document = stage.inbox.wait(1).await[0].json();
+    let link = document["recordingUrls"][0]["recordedFilePublicPath"].as_str();
+    assert!(link.unwrap().contains(KEY_ID), "{document}");
     service.stop().await;
 }
 

@@ -2,12 +2,14 @@
 
 use std::path::Path;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use switchhook_service::config::Config;
 use switchhook_service::service::Service;
 
 use super::peer::{Channel, Peer};
 use super::port8021::{PASSWORD, Port8021};
-use super::receiver::Receiver;
+use super::receiver::{Receiver, Request};
 
 /// Returns the configuration in which every secret is this word.
 fn config(folder: &Path, switch: &Port8021, receiver: &Receiver, secret: &str) -> Config {
@@ -17,11 +19,17 @@ fn config(folder: &Path, switch: &Port8021, receiver: &Receiver, secret: &str) -
          json_cdr_auth = {{ username = \"fs1\", password = \"{secret}\" }}\n\
          [webhooks.basic]\nurl = \"{{receiver}}/x\"\nbefore_answer = \"silence\"\n\
          auth.basic = {{ username = \"u\", password = \"{secret}\" }}\n\
+         [webhooks.later]\nurl = \"{{receiver}}/x\"\nwait_for_response = false\n\
+         signing.secrets = [\"{}\"]\n\
+         [webhooks.oauth]\nurl = \"{{receiver}}/x\"\nbefore_answer = \"silence\"\n\
+         auth.oauth2 = {{ token_url = \"{{receiver}}/token\", client_id = \"u\", \
+         client_secret = \"{secret}\" }}\n\
          [webhooks.bearer]\nurl = \"{{receiver}}/x\"\nbefore_answer = \"silence\"\n\
          auth.bearer = {{ token = \"{secret}\" }}\n\
          [recordings]\nserve = {{ folder = \"{}\", url = \"https://rec.example\", \
          secret = \"{secret}\", listen = \"127.0.0.1:0\" }}\n",
         switch.address,
+        signing(secret),
         folder.display(),
     );
     let mut config = super::running::config(folder, receiver.address, &sections);
@@ -43,13 +51,42 @@ async fn status(service: &Service, path: &str, authorization: (&str, Option<&str
     request.send().await.unwrap().status().as_u16()
 }
 
-/// Calls a webhook; returns the `Authorization` that it got.
-async fn authorization(service: &Service, receiver: &Receiver, webhook: &str) -> String {
+/// Returns a key of signatures.
+fn signing(secret: &str) -> String {
+    let key = format!("{secret}, and longer still");
+    format!("whsec_{}", STANDARD.encode(key))
+}
+
+/// Calls a webhook; returns its request.
+async fn request(service: &Service, receiver: &Receiver, webhook: &str) -> Request {
     let mut peer = Peer::call(service.esl, Channel::to(webhook)).await;
     let (request, _) = tokio::join!(receiver.answer(200, "{}"), peer.until_exit());
+    request
+}
+
+/// Calls the webhook with a token; returns the password with which the token was fetched.
+async fn token_password(service: &Service, receiver: &Receiver) -> String {
+    let mut peer = Peer::call(service.esl, Channel::to("oauth")).await;
+    let answers = async {
+        let token = r#"{"access_token": "T", "token_type": "Bearer", "expires_in": 3600}"#;
+        let fetched = receiver.answer(200, token).await;
+        assert!(
+            fetched.line().starts_with("POST /token "),
+            "{}",
+            fetched.line()
+        );
+        let asked = receiver.answer(200, "{}").await;
+        assert_eq!(header(&asked, "authorization"), "Bearer T");
+        fetched
+    };
+    let (fetched, _) = tokio::join!(answers, peer.until_exit());
+    basic_password(&header(&fetched, "authorization"))
+}
+
+fn header(request: &Request, name: &str) -> String {
     let mut lines = request.head.lines();
-    let line = lines.find_map(|line| line.strip_prefix("authorization: "));
-    line.unwrap().to_owned()
+    let line = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+    line.unwrap_or_default().to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -67,11 +104,24 @@ async fn every_secret_but_the_stores_is_replaced() {
         let cdr = "/json_cdr/fs1";
         assert_eq!(status(&service, cdr, ("fs1", Some(right))).await, 400);
         assert_eq!(status(&service, cdr, ("fs1", Some(wrong))).await, 401);
-        let bearer = authorization(&service, &receiver, "bearer").await;
+        let bearer = request(&service, &receiver, "bearer").await;
+        let bearer = header(&bearer, "authorization");
         assert_eq!(bearer, format!("Bearer {right}"));
-        let basic = authorization(&service, &receiver, "basic").await;
-        let password = basic_password(&basic);
+        let basic = request(&service, &receiver, "basic").await;
+        let password = basic_password(&header(&basic, "authorization"));
         assert_eq!(password, format!("u:{right}"));
+        let later = request(&service, &receiver, "later").await;
+        let official = standardwebhooks::Webhook::new(&signing(right)).unwrap();
+        let (id, at) = (
+            header(&later, "webhook-id"),
+            header(&later, "webhook-timestamp"),
+        );
+        let signature = official.sign(&id, at.parse().unwrap(), later.body.as_bytes());
+        assert_eq!(header(&later, "webhook-signature"), signature.unwrap());
+        let fetched = token_password(&service, &receiver).await;
+        // As a form has it (RFC 6749, 2.3.1).
+        let form = right.replace(' ', "+").replace(',', "%2C");
+        assert_eq!(fetched, format!("u:{form}"));
     };
     // The switch has the other password.
     switch.asked(&format!("auth {OLD}")).await;
@@ -94,8 +144,28 @@ async fn every_secret_but_the_stores_is_replaced() {
 const PASSWORD_LONG: &str = "a new one, long enough";
 
 fn basic_password(authorization: &str) -> String {
-    use base64::Engine as _;
     let encoded = authorization.strip_prefix("Basic ").unwrap();
-    let decoded = base64::engine::general_purpose::STANDARD.decode(encoded);
-    String::from_utf8(decoded.unwrap()).unwrap()
+    String::from_utf8(STANDARD.decode(encoded).unwrap()).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_credentials_of_a_proxy_are_replaced() {
+    let (proxy, folder) = (Receiver::start().await, tempfile::tempdir().unwrap());
+    let with = |secret: &str| {
+        let sections = format!(
+            "proxy = \"{{receiver}}\"\n\
+             proxy_auth = {{ username = \"u\", password = \"{secret}\" }}\n\
+             [webhooks.lookup]\nurl = \"http://crm.example/x\"\nbefore_answer = \"silence\"\n"
+        );
+        super::running::config(folder.path(), proxy.address, &sections)
+    };
+    let service = Service::start(&with("an old one")).await.unwrap();
+    for secret in ["an old one", "a new one"] {
+        service.reload(&with(secret)).unwrap();
+        let mut peer = Peer::call(service.esl, Channel::to("lookup")).await;
+        let (asked, _) = tokio::join!(proxy.answer(502, ""), peer.until_exit());
+        let password = basic_password(&header(&asked, "proxy-authorization"));
+        assert_eq!(password, format!("u:{secret}"));
+    }
+    service.stop().await;
 }

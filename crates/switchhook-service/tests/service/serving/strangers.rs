@@ -54,6 +54,15 @@ async fn call(running: &Running, uuid: &str, webhook: &str) -> String {
     reason(&peer)
 }
 
+/// Returns the value of a metric, which all tests of this process count in.
+async fn count(service: &switchhook_service::service::Service, name: &str) -> u64 {
+    let metrics = test_support::http::get(format!("http://{}/metrics", service.http));
+    let metrics = metrics.await.unwrap().text().await.unwrap();
+    let mut lines = metrics.lines();
+    let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    value.unwrap().parse().unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_live_call_is_not_given_to_another_caller_nor_twice() {
     let switch = Port8021::start().await;
@@ -96,7 +105,8 @@ async fn many_questions_at_once_are_no_reason_to_believe() {
     // The switch is connected, and answers nothing.
     switch.vanish();
     let mut calls = JoinSet::new();
-    for number in 0..200 {
+    // More than the switch is asked at once.
+    for number in 0..300 {
         let uuid = format!("{number:08}-1111-1111-1111-111111111111");
         let esl = running.esl();
         calls.spawn(async move {
@@ -112,6 +122,47 @@ async fn many_questions_at_once_are_no_reason_to_believe() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn silence_of_a_switch_is_believed_of_its_own_address_alone() {
+    let switch = Port8021::start().await;
+    let running = following(&switch).await;
+    switch.vanish();
+    let uuid = "55555555-1111-1111-1111-111111111111";
+    let elsewhere = std::net::Ipv4Addr::new(127, 0, 0, 2);
+    let mut peer = Peer::call_from(elsewhere, running.esl(), channel(uuid, "lookup")).await;
+    peer.until_exit().await;
+    let refused = reason(&peer);
+    assert!(
+        refused.starts_with("OVERLOADED no switch confirmed this call within a second"),
+        "{refused}"
+    );
+    let mut own = Peer::call(running.esl(), channel(uuid, "lookup")).await;
+    let (request, _) = tokio::join!(running.receiver.answer(200, "{}"), own.until_exit());
+    assert!(request.body.contains(uuid), "{}", request.body);
+    assert_eq!(own.channel.get("flow.line"), Some("0"));
+    running.service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_leaves_before_its_call_is_confirmed_was_no_call() {
+    let switch = Port8021::start().await;
+    let running = following(&switch).await;
+    // The switch is connected, and answers nothing.
+    switch.vanish();
+    let uuid = "66666666-1111-1111-1111-111111111111";
+    let unconfirmed = async |outcome: &str| {
+        let name = format!("switchhook_unconfirmed_calls_total{{outcome=\"{outcome}\"}}");
+        count(&running.service, &name).await
+    };
+    let before = unconfirmed("left").await;
+    drop(Peer::call(running.esl(), channel(uuid, "lookup")).await);
+    while unconfirmed("left").await <= before {
+        tokio::task::yield_now().await;
+    }
+    assert!(!running.get("/calls").await.contains(uuid));
+    running.service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nothing_of_a_refused_stranger_is_kept_or_shown() {
     let switch = Port8021::start().await;
     let folder = tempfile::tempdir().unwrap();
@@ -121,8 +172,13 @@ async fn nothing_of_a_refused_stranger_is_kept_or_shown() {
         let refused = call(&running, uuid, webhook).await;
         assert!(refused.contains("confirm_calls"), "{webhook}: {refused}");
     }
-    // A call that is served comes after them: what was to be kept of them is kept by now.
+    // A stranger names a live call, whose number it does not know.
     let served = "44444444-1111-1111-1111-111111111111";
+    let dump = test_support::peer::dump(served).replace("7000", "9999");
+    switch.dumps(served, &dump);
+    let refused = call(&running, served, "lookup").await;
+    assert!(refused.contains("the switch has this call with another"));
+    // A call that is served comes after them: what was to be kept of them is kept by now.
     switch.has_peers(&[served]);
     let mut peer = Peer::call(running.esl(), channel(served, "lookup")).await;
     tokio::join!(running.receiver.answer(200, "{}"), peer.until_exit());
@@ -131,6 +187,12 @@ async fn nothing_of_a_refused_stranger_is_kept_or_shown() {
         tokio::task::yield_now().await;
     }
     assert!(!shows(uuid).await);
+    // The call that was named has its own story.
+    let story = running.get(&format!("/calls/{served}")).await;
+    assert!(
+        story.contains("line 0") && !story.contains("line 1"),
+        "{story}"
+    );
     let recorded = || -> Vec<String> {
         let files = std::fs::read_dir(folder.path()).into_iter().flatten();
         files
@@ -246,13 +308,22 @@ async fn wrong_tokens_slow_their_address_down_and_are_counted() {
         let guess = client.post(&url);
         guesses.spawn(guess.bearer_auth(format!("guess {number}")).send());
     }
+    let rejected =
+        |reason: &str| format!("switchhook_rejected_requests_total{{reason=\"{reason}\"}}");
     let mut statuses = std::collections::BTreeMap::new();
     while let Some(answer) = guesses.join_next().await {
         let status = answer.unwrap().unwrap().status().as_u16();
-        *statuses.entry(status).or_insert(0) += 1;
+        *statuses.entry(status).or_insert(0_u64) += 1;
     }
     // Most were not even looked at.
     assert!(statuses[&429] > 100, "{statuses:?}");
     assert_eq!(statuses[&429] + statuses[&401], 200, "{statuses:?}");
+    for (reason, status) in [("token", 401), ("too_many", 429)] {
+        let counted = count(&service, &rejected(reason)).await;
+        assert!(
+            counted >= statuses[&status],
+            "{reason}: {counted} {statuses:?}"
+        );
+    }
     service.stop().await;
 }
