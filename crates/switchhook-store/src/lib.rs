@@ -67,9 +67,9 @@ pub use model::{
     ATTEMPTS_KEPT, Attempt, AttemptResult, CallFilter, CallParties, CallSearch, CallSummary,
     ClaimRequest, ClaimedDocument, DatabaseServer, DeliveryKind, DeliveryOutcome, DocumentDetail,
     DocumentFilter, DocumentRow, DocumentState, EndpointBacklog, FinishedCallRecord,
-    FinishedChannel, FinishedChannelPage, Lease, NewDocument, NewUnpublishedCall,
-    PersistedResponse, PublishedCall, RecentCall, ReportedCall, RequestContent, Retention,
-    StoredLeg, UnpublishedCall,
+    FinishedChannel, FinishedChannelPage, Lease, NewDocument, NewEvent, NewUnpublishedCall,
+    PersistedResponse, PublishedCall, RecentCall, RenderEvent, ReportedCall, RequestContent,
+    Retention, StoredLeg, UnpublishedCall,
 };
 pub use options::{Role, StoreOptions};
 

@@ -168,6 +168,7 @@ pub(crate) fn document_state(row: &DocumentRow, paused: IsPaused<'_>) -> Markup 
         @match row.state {
             DocumentState::Delivered => span.pill.good { "delivered" },
             DocumentState::Dead => span.pill.bad title="It was not delivered within eight days. It is kept; you can send it again." { "given up (dead letter)" },
+            DocumentState::Expired => span.pill.bad title="An event that was not delivered while it was worth sending" { "expired" },
             DocumentState::Leased => span.pill.odd { "being sent" },
             DocumentState::Waiting if paused(&row.endpoint) => span.pill.bad { "paused" },
             DocumentState::Waiting if row.attempts == 0 => span.pill.odd { "waiting" },

@@ -32,6 +32,9 @@ impl Leg {
         self.record(kind, event, limits);
         self.note_queue(kind, event);
         self.apply_bridge(event);
+        if limits.live {
+            self.note_live(kind, event);
+        }
         self.advance_phase(kind);
         self.cdr_merged |= merges;
     }

@@ -125,6 +125,19 @@ impl Validator<'_> {
             let what = "is the same name as uuid_key";
             self.fault(&join(path, "learnt_key"), what, "choose another name");
         }
+        if let Some(webhook) = &flow.events_webhook {
+            self.require_webhook(&join(path, "events_webhook"), webhook);
+        } else if !flow.events.is_empty() && !self.any_default_webhook() {
+            let what = "has no webhook: \"Webhook for Account\" is Not Configured";
+            let help = "name one: events_webhook = \"…\", described in [webhooks.…]";
+            self.fault(&join(path, "events"), what, help);
+        }
+        for (index, kind) in flow.events.iter().enumerate() {
+            if flow.events[..index].contains(kind) {
+                let what = format!("names {:?} twice", kind.as_str());
+                self.fault(&join(path, "events"), what, "name it once");
+            }
+        }
         for (index, webhook) in flow.after.iter().enumerate() {
             let path = join(path, "after");
             self.require_webhook(&path, webhook);

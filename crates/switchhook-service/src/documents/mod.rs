@@ -6,6 +6,7 @@
 mod call_context;
 mod call_span;
 pub(crate) mod format;
+mod live;
 mod pending;
 pub(crate) mod public_url;
 mod unused_keys;
@@ -19,7 +20,7 @@ use tracing::{error, warn};
 
 use crate::call_control::{WebhookTask, WebhookTasks};
 use crate::config::{self, Config, DEFAULT_FLOW, Diagnostics};
-use crate::follow::FinishCall;
+use crate::follow::{EndedLookups, FinishCall};
 use crate::traces::TracesHandle;
 use call_context::CallContext;
 use public_url::PublicUrl;
@@ -27,12 +28,13 @@ use switchhook_admin::live_calls::LiveCalls;
 use switchhook_core::call_history::{CallHistory, LookupRecord};
 use switchhook_core::details::{self, DocumentFormat, RecordingUrl};
 use switchhook_core::finished_call::FinishedCall;
+use switchhook_core::live_events::{EventChoices, LiveEvents};
 use switchhook_core::log_throttle::LogThrottle;
 use switchhook_core::metric_names;
 use switchhook_core::recording::Recording;
 use switchhook_core::tenants::{Account, Tenants};
 use switchhook_store::{
-    DeliveryKind, FinishedCallRecord, FinishedChannel, NewDocument, RequestContent,
+    DeliveryKind, FinishedCallRecord, FinishedChannel, NewDocument, NewEvent, RequestContent,
 };
 use switchhook_webhook::Webhook;
 
@@ -51,6 +53,8 @@ struct Flows {
     public_url: Option<PublicUrl>,
     unused_keys: Arc<[String]>,
     outcome_names: Vec<String>,
+    /// What flows are told of living calls, if any is.
+    event_choices: Option<Arc<EventChoices>>,
     /// Unknown flows and accounts that calls named, each logged once.
     unknown: Mutex<HashSet<(&'static str, String)>>,
 }
@@ -122,6 +126,18 @@ impl FinishCall for DocumentBuilder {
     fn tenants(&self) -> Arc<Tenants> {
         Arc::clone(&self.flows.load().tenants)
     }
+
+    fn event_choices(&self) -> Option<Arc<EventChoices>> {
+        self.flows.load().event_choices.clone()
+    }
+
+    fn events(&self, of: &LiveEvents) -> Vec<NewEvent> {
+        self.flows.load().events(of)
+    }
+
+    fn ended_lookups(&self) -> Option<EndedLookups> {
+        Some(self.live_calls.ended_lookups())
+    }
 }
 
 impl Flows {
@@ -136,6 +152,7 @@ impl Flows {
             public_url: PublicUrl::new(config)?,
             unused_keys: unused_keys::unused_keys(config).into(),
             outcome_names: format::outcome_names(config),
+            event_choices: format::event_choices(config),
             unknown: Mutex::default(),
         })
     }
@@ -173,6 +190,7 @@ impl Flows {
             summary: Some(context.summary()),
             history: String::new(),
             unpublished,
+            events: self.last_events(call),
         };
         (record, history)
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use metrics::gauge;
 use tokio::sync::watch;
 
+use super::attempt::EXPIRED;
 use switchhook_core::health::Health;
 use switchhook_core::metric_names;
 use switchhook_store::{Retention, Store, StoreError};
@@ -33,6 +34,10 @@ pub(super) async fn housekeeping(
         *health = found;
         changed
     });
+    for endpoint in store.expire_events().await? {
+        metrics::counter!(metric_names::DELIVERIES, "endpoint" => endpoint, "outcome" => EXPIRED)
+            .increment(1);
+    }
     store.prune(keep).await.map(drop)
 }
 

@@ -11,6 +11,7 @@ use url::Url;
 
 use crate::call_control::{WebhookTask, WebhookTasks};
 use crate::outbox::content::{FALLBACK_URL, flow_variables};
+use crate::outbox::event_lane::webhook_of;
 use crate::outbox::{Deliver, Delivery, Reply};
 use crate::traces::TracesHandle;
 use switchhook_core::outcome::Reason;
@@ -66,15 +67,15 @@ impl CurrentWebhooks {
 impl Deliver for WebhookSender {
     async fn deliver(&self, delivery: &Delivery) -> Result<Reply, String> {
         let current = self.webhooks.load_full();
-        let task = current.by_name.get(&delivery.endpoint);
+        let task = current.by_name.get(webhook_of(&delivery.endpoint));
         let webhook = task
             .and_then(|task| task.webhook())
             .ok_or_else(|| format!("no webhook is named {:?} any more", delivery.endpoint))?;
         let mut request = request(webhook, delivery)?;
         let breakers = match delivery.kind {
             DeliveryKind::Request => Some(&*self.breakers),
-            // No caller waits for a document, and its endpoint has a rate limit of its own.
-            DeliveryKind::Document => None,
+            // No caller waits for a document or an event, and its endpoint has a rate limit of its own.
+            DeliveryKind::Document | DeliveryKind::Event => None,
         };
         webhook.authorize(&mut request.headers);
         let traces = self.traces.current();

@@ -8,6 +8,7 @@ use arc_swap::ArcSwap;
 use crate::call_control::{CallControlOptions, park};
 use crate::config::{Config, Diagnostics};
 use crate::follow::{CdrOptions, FollowOptions, Password};
+use crate::outbox::event_lane::event_lane;
 use crate::outbox::{Endpoint, Endpoints, OutboxOptions};
 use crate::recorder::{Recorder, Secrets};
 use eslclient::{Limits, MemoryBudget};
@@ -46,6 +47,9 @@ pub(super) fn endpoints(config: &Config) -> Result<Endpoints, Diagnostics> {
             signer,
             taken: webhook.delivery.taken.clone(),
         };
+        if config.gets_events(name) {
+            endpoints.insert(event_lane(name), endpoint.clone());
+        }
         endpoints.insert(name.clone(), endpoint);
     }
     config.accept(faults)?;

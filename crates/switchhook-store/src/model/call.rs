@@ -1,6 +1,6 @@
 //! Calls: legs in progress, finished calls, and what the report and the operator's page show.
 
-use super::{NewDocument, NewUnpublishedCall};
+use super::{NewDocument, NewEvent, NewUnpublishedCall};
 
 /// A leg of a call in progress.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,6 +87,8 @@ pub struct FinishedCallRecord {
     pub history: String,
     /// Set when the documents are built only once the recordings can be fetched.
     pub unpublished: Option<NewUnpublishedCall>,
+    /// The last events of the call while it lived.
+    pub events: Vec<NewEvent>,
 }
 
 /// A search among the newest finished calls; every condition must match.

@@ -115,20 +115,24 @@ pub(crate) fn claimed_document(
     now_ms: i64,
 ) -> Result<ClaimedDocument, Error> {
     let webhook_id = row.text("webhook_id")?;
+    let kind = delivery_kind(row)?;
+    let expires_ms = row.optional_integer("expires_ms")?;
     Ok(ClaimedDocument {
         lease: Lease {
             id: row.integer("id")?,
             token: token.to_vec(),
             webhook_id: webhook_id.clone(),
+            is_event: kind == DeliveryKind::Event,
         },
         webhook_id,
-        kind: delivery_kind(row)?,
+        kind,
         endpoint: row.text("endpoint")?,
         call_uuid: row.text("call_uuid")?,
         flow: row.text("flow")?,
         content: request_content(row)?,
         attempt: row.count("attempts")?,
         since_first: between(row.integer("first_ms")?, now_ms),
+        expires_in: expires_ms.map(|expires_ms| between(now_ms, expires_ms)),
     })
 }
 
@@ -144,6 +148,7 @@ pub(crate) fn document_row(row: &impl Columns) -> Result<DocumentRow, Error> {
         switch: row.text("switch")?,
         call_uuid: row.text("call_uuid")?,
         flow: row.text("flow")?,
+        sequence: row.optional_integer("sequence")?,
         state,
         attempts: row.count("attempts")?,
         inserted_ms: row.integer("inserted_ms")?,

@@ -10,6 +10,7 @@ mod gaps;
 mod goldens;
 mod history;
 mod ledger;
+mod live;
 mod orders;
 mod recordings;
 mod samples;
