@@ -201,8 +201,10 @@ impl LiveMarks {
         };
         match &mut self.hold {
             Some(hold) if hold.until_us.is_none() => {
-                if !begins {
+                if !begins && is_taken_up(event) {
                     hold.until_us = Some(at_us);
+                } else if !begins {
+                    self.hold = None;
                 }
             }
             _ if begins => {
@@ -214,6 +216,15 @@ impl LiveMarks {
             Some(_) | None => {}
         }
     }
+}
+
+/// Returns whether the far end took up the call that it held. The switch says `CHANNEL_UNHOLD` also
+/// when such a leg hangs up or leaves its bridge (FreeSWITCH: switch_channel.c
+/// `switch_channel_perform_hangup`, switch_ivr_bridge.c): what the far end sent last tells them apart.
+fn is_taken_up(event: &dyn Headers) -> bool {
+    let held = ["a=sendonly", "a=inactive", "c=IN IP4 0.0.0.0"];
+    let sdp = event.variable("switch_r_sdp");
+    sdp.is_some_and(|sdp| !sdp.lines().any(|line| held.contains(&line.trim_end())))
 }
 
 /// Returns when the channel began to ring: at its first provisional answer.

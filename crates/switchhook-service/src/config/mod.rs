@@ -57,7 +57,7 @@ pub use settings::{
 use switchhook_core::tenants::Route;
 use switchhook_store::Retention;
 pub use tenants::Tenant;
-pub use webhook::{DeliveryLimits, TaskOptions, Webhook};
+pub use webhook::{DeliveryLimits, EventFormat, TaskOptions, Webhook};
 
 /// The commented file of every key and its default.
 pub const REFERENCE: &str = include_str!("reference.toml");

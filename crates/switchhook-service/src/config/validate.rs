@@ -12,8 +12,9 @@ use super::lines::{element, join};
 use super::read_context::ReadContext;
 use super::settings::{Flow, Switch};
 use super::value::{Problem, closest_match};
-use super::webhook::Webhook;
+use super::webhook::{EventFormat, Webhook};
 use switchhook_webhook as webhook;
+use switchhook_webhook::options::Body;
 use variable_names::variable_names;
 
 /// Adds the faults and warnings that comparing the sections shows.
@@ -32,6 +33,7 @@ pub(super) fn validate(config: &Config, context: &ReadContext<'_>) {
         variable_names(webhook, &path, context);
         check_compiles(name, webhook, context);
         warnings::webhook(name, &path, webhook, config, context);
+        validator.event_format(name, &path, webhook);
     }
 }
 
@@ -144,6 +146,22 @@ impl Validator<'_> {
             if flow.after[..index].contains(webhook) {
                 self.fault(&path, format!("names {webhook:?} twice"), "name it once");
             }
+        }
+    }
+
+    fn event_format(&self, name: &str, path: &str, webhook: &Webhook) {
+        if webhook.format != EventFormat::CloudEvents {
+            return;
+        }
+        let path = join(path, "format");
+        if webhook.request.body != Body::Predefined {
+            let what = "cannot be \"cloudevents\" with a body of its own";
+            self.fault(&path, what, "leave out the body, or the format");
+        }
+        if !self.config.gets_events(name) {
+            let what = "has no effect: no flow sends its events to this webhook";
+            let help = format!("add events and events_webhook = {name:?} to a [flows.…]");
+            self.fault(&path, what, &help);
         }
     }
 

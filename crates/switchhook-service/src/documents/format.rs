@@ -1,5 +1,6 @@
 //! How documents look, by the configuration.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::config::{self, Config};
@@ -37,6 +38,13 @@ pub(crate) fn of_call_in_progress(config: &Config, names: &VariableNames) -> Doc
         raw_names: own.map(str::to_owned).collect(),
         ..of_flow(config, &config::Flow::default())
     }
+}
+
+/// Returns the webhooks that get CloudEvents.
+pub(crate) fn cloud_events(config: &Config) -> HashSet<String> {
+    let webhooks = config.webhooks.iter();
+    let chosen = webhooks.filter(|(_, webhook)| webhook.format == config::EventFormat::CloudEvents);
+    chosen.map(|(name, _)| name.clone()).collect()
 }
 
 /// Returns what flows are told of living calls; `None` if none is told anything.

@@ -17,6 +17,7 @@ use switchhook_store::{NewEvent, RequestContent};
 use switchhook_webhook::{CallContext, Webhook};
 
 use super::Flows;
+use super::cloud_event::{CloudSource, with_media_type};
 
 /// Where the events of a call go, and how they look.
 struct Target<'a> {
@@ -26,6 +27,7 @@ struct Target<'a> {
     format: DocumentFormat,
     webhook_name: &'a str,
     webhook: &'a Arc<WebhookTask>,
+    is_cloud: bool,
 }
 
 /// An event before its number is known.
@@ -34,6 +36,7 @@ struct Unnumbered {
     object: Map<String, Value>,
     headers: BTreeMap<String, String>,
     call_uuid: String,
+    cloud: Option<CloudSource>,
 }
 
 impl Flows {
@@ -83,6 +86,7 @@ impl Flows {
             },
             webhook_name,
             webhook,
+            is_cloud: self.cloud_events.contains(webhook_name),
         })
     }
 }
@@ -99,6 +103,11 @@ impl Target<'_> {
             object,
             headers: self.headers(of),
             call_uuid: of.id.clone(),
+            cloud: self.is_cloud.then(|| CloudSource {
+                switch: of.call.switch().to_owned(),
+                call: of.id.clone(),
+                created_us: of.created_us,
+            }),
         };
         NewEvent {
             switch: of.call.switch().to_owned(),
@@ -137,7 +146,10 @@ impl Unnumbered {
         let mut object = self.object.clone();
         object.insert("sequence".to_owned(), json!(sequence));
         let document = for_templates(&object);
-        let body = || Value::Object(object.clone()).to_string().into_bytes();
+        let body = || match &self.cloud {
+            Some(cloud) => cloud.envelope(sequence, &object).into_bytes(),
+            None => Value::Object(object.clone()).to_string().into_bytes(),
+        };
         let rendered = self.webhook.webhook().map(|webhook: &Webhook| {
             webhook.prepare(&CallContext {
                 headers: &self.headers,
@@ -145,13 +157,17 @@ impl Unnumbered {
                 predefined: &body,
             })
         });
-        match rendered {
+        let made = match rendered {
             Some(Ok(request)) => content(&request),
             Some(Err(failure)) => {
                 error!(call_uuid = self.call_uuid, %failure, "the request of an event cannot be made");
                 predefined(body())
             }
             None => predefined(body()),
+        };
+        match self.cloud {
+            Some(_) => with_media_type(made),
+            None => made,
         }
     }
 }

@@ -5,6 +5,7 @@
 
 mod call_context;
 mod call_span;
+mod cloud_event;
 pub(crate) mod format;
 mod live;
 mod pending;
@@ -53,6 +54,8 @@ struct Flows {
     public_url: Option<PublicUrl>,
     unused_keys: Arc<[String]>,
     outcome_names: Vec<String>,
+    /// Webhooks that get CloudEvents.
+    cloud_events: HashSet<String>,
     /// What flows are told of living calls, if any is.
     event_choices: Option<Arc<EventChoices>>,
     /// Unknown flows and accounts that calls named, each logged once.
@@ -152,6 +155,7 @@ impl Flows {
             public_url: PublicUrl::new(config)?,
             unused_keys: unused_keys::unused_keys(config).into(),
             outcome_names: format::outcome_names(config),
+            cloud_events: format::cloud_events(config),
             event_choices: format::event_choices(config),
             unknown: Mutex::default(),
         })

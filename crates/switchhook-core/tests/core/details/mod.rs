@@ -9,6 +9,7 @@ mod further;
 mod gaps;
 mod goldens;
 mod history;
+mod holding;
 mod ledger;
 mod live;
 mod orders;

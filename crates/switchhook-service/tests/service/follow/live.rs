@@ -1,9 +1,12 @@
 //! What happens in calls is posted while they live.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write as _;
+use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 use switchhook_service::service::Service;
+use test_support::prerequisites::CLOUDEVENTS;
 
 use crate::follow::anew::anew;
 use crate::follow::events::bodies;
@@ -407,4 +410,59 @@ fn alive(switch: &Port8021, events: &[String]) {
         let last = events.iter().rfind(|event| uuid(event) == *one);
         switch.dumps(one, last.unwrap());
     }
+}
+
+/// Reads a CloudEvent by the official library: prints its attributes and its data.
+const PARSER: &str = "import json, sys
+from cloudevents.http import from_http
+event = from_http({'content-type': sys.argv[1]}, sys.stdin.buffer.read())
+print(json.dumps({'attributes': dict(event.get_attributes()), 'data': event.data}))";
+
+fn parsed(post: &Post) -> Value {
+    let mut python = Command::new("python3");
+    let python = python.args(["-c", PARSER, post.header("content-type")]);
+    let folder = test_support::prerequisites::cloudevents().unwrap();
+    let python = python.env("PYTHONPATH", folder);
+    let mut python = python
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    python.stdin.take().unwrap().write_all(&post.body).unwrap();
+    let output = python.wait_with_output().unwrap();
+    assert!(output.status.success());
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[tokio::test]
+async fn the_official_parser_reads_each_cloud_event() {
+    if !CLOUDEVENTS.is_there() {
+        CLOUDEVENTS.skip();
+        return;
+    }
+    let stage = Stage::new().await;
+    let settings = format!(
+        "{}format = \"cloudevents\"\n",
+        ALL.replace("webhook = true", "")
+    );
+    let service = stage.serve(&stage.own_settings(&settings)).await;
+    stage
+        .switch
+        .play(&anew(&bodies("inbound-recorded-on-agent-leg")).0);
+    let is_end = |post: &Post| post.json()["type"] == "call.ended";
+    let posts = stage.inbox.wait_for(|posts| posts.iter().any(is_end)).await;
+    let mut ids = BTreeSet::new();
+    for (post, sequence) in posts.iter().zip(1..) {
+        let event = parsed(post);
+        let (attributes, data) = (&event["attributes"], &event["data"]);
+        assert_eq!(attributes["specversion"], "1.0");
+        assert_eq!(attributes["source"], "/switches/fs1");
+        assert_eq!(attributes["subject"], data["phonon-uuid"]);
+        for name in ["type", "time"] {
+            assert_eq!(attributes[name], data[name], "{name}");
+        }
+        assert_eq!(data["sequence"], sequence);
+        assert!(ids.insert(attributes["id"].to_string()), "{ids:?}");
+    }
+    service.stop().await;
 }
