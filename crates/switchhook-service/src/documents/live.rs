@@ -9,11 +9,10 @@ use tracing::error;
 use crate::call_control::WebhookTask;
 use crate::config::{self, DEFAULT_FLOW};
 use crate::outbox::content::content;
-use crate::outbox::event_lane::event_lane;
 use switchhook_core::details::{self, DocumentFormat};
 use switchhook_core::finished_call::FinishedCall;
 use switchhook_core::live_events::{self, LiveEvents, Occurrence};
-use switchhook_store::{NewEvent, RequestContent};
+use switchhook_store::{NewEvent, RequestContent, event_lane};
 use switchhook_webhook::{CallContext, Webhook};
 
 use super::Flows;

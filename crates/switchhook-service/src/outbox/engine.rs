@@ -12,14 +12,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::attempt::attempt;
 use super::endpoint_limiter::{AttemptEnd, EndpointLimiter, StateChange};
-use super::event_lane::is_event_lane;
 use super::housekeeping::housekeeping;
 use super::retry_requests::RetryRequests;
 use super::{Deliver, Endpoint, Endpoints, LEASE, Outbox, OutboxOptions};
 use switchhook_core::clock;
 use switchhook_core::health::Health;
 use switchhook_core::metric_names;
-use switchhook_store::{ClaimRequest, ClaimedDocument, Lease, Store, StoreError};
+use switchhook_store::{ClaimRequest, ClaimedDocument, Lease, Store, StoreError, is_event_lane};
 
 /// The result of a task, with its endpoint's name.
 enum TaskResult {

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use super::attempt::EXPIRED;
 use switchhook_core::health::Health;
 use switchhook_core::metric_names;
-use switchhook_store::{Retention, Store, StoreError};
+use switchhook_store::{Retention, Store, StoreError, is_event_lane};
 
 /// Updates `health` with paused and unknown endpoints, then removes what `keep` no longer keeps.
 ///
@@ -55,7 +55,9 @@ async fn problems(store: &Store, known: &BTreeSet<String>) -> Result<Vec<String>
         ));
     }
     for backlog in store.backlogs().await? {
-        if backlog.waiting > 0 && !known.contains(&backlog.endpoint) {
+        // Events that no flow sends any more expire soon.
+        let expires = is_event_lane(&backlog.endpoint);
+        if backlog.waiting > 0 && !expires && !known.contains(&backlog.endpoint) {
             let (waiting, endpoint) = (backlog.waiting, backlog.endpoint);
             problems.push(format!(
                 "{waiting} documents wait for [webhooks.{endpoint}], which is not in the configuration; add it again"

@@ -12,7 +12,6 @@ mod attempt;
 pub mod content;
 mod endpoint_limiter;
 mod engine;
-pub(crate) mod event_lane;
 mod housekeeping;
 mod operator;
 mod retry_requests;

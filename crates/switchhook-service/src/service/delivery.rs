@@ -11,11 +11,10 @@ use url::Url;
 
 use crate::call_control::{WebhookTask, WebhookTasks};
 use crate::outbox::content::{FALLBACK_URL, flow_variables};
-use crate::outbox::event_lane::webhook_of;
 use crate::outbox::{Deliver, Delivery, Reply};
 use crate::traces::TracesHandle;
 use switchhook_core::outcome::Reason;
-use switchhook_store::{DeliveryKind, RequestContent};
+use switchhook_store::{DeliveryKind, RequestContent, webhook_of};
 use switchhook_webhook::breakers::Breakers;
 use switchhook_webhook::{self as webhook, Client, Prepared, Webhook};
 

@@ -170,6 +170,8 @@ pub struct DocumentRow {
     pub flow: String,
     /// An event's number in its call; `None` for another kind.
     pub sequence: Option<i64>,
+    /// What an event tells, for example `answered`; `None` for another kind.
+    pub event: Option<String>,
     /// The state.
     pub state: DocumentState,
     /// Attempts begun.

@@ -71,7 +71,7 @@ pub(crate) struct Dialect {
 macro_rules! select_documents {
     ($attempt_id:literal) => {
         concat!(
-            "SELECT id, webhook_id, kind, endpoint, switch, call_uuid, flow, sequence, state, attempts,
+            "SELECT id, webhook_id, kind, endpoint, switch, call_uuid, flow, sequence, fact, state, attempts,
                     inserted_ms, due_ms, last_ms, CAST(length(body) AS bigint) AS body_bytes,
                     (SELECT coalesce(error, 'HTTP ' || status) FROM attempt
                      WHERE document_id = document.id

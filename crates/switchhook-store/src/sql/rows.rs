@@ -149,6 +149,7 @@ pub(crate) fn document_row(row: &impl Columns) -> Result<DocumentRow, Error> {
         call_uuid: row.text("call_uuid")?,
         flow: row.text("flow")?,
         sequence: row.optional_integer("sequence")?,
+        event: row.optional_text("fact")?.map(|fact| first_word(&fact)),
         state,
         attempts: row.count("attempts")?,
         inserted_ms: row.integer("inserted_ms")?,
@@ -157,6 +158,11 @@ pub(crate) fn document_row(row: &impl Columns) -> Result<DocumentRow, Error> {
         body_bytes: row.count("body_bytes")?,
         last_result: row.optional_text("last_result")?.unwrap_or_default(),
     })
+}
+
+/// Returns the kind of an event, with which its name in the call begins.
+fn first_word(fact: &str) -> String {
+    fact.split(' ').next().unwrap_or(fact).to_owned()
 }
 
 pub(crate) fn attempt(row: &impl Columns) -> Result<Attempt, Error> {

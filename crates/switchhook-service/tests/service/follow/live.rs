@@ -97,6 +97,11 @@ async fn every_event_is_posted_in_order_and_names_who_ends_up_with_the_caller() 
     assert_eq!(transfer["flow"], "inbound");
     assert!(transfer["time"].as_str().unwrap().ends_with("+05:30"));
     assert!(transfers.next().is_none());
+    let url = format!("http://{}/calls/{joined}", service.http);
+    let page = test_support::http::get(url).await.unwrap();
+    let page = page.text().await.unwrap();
+    let shown = ["1. started", "transferred", "ended"].map(|text| page.contains(text));
+    assert_eq!(shown, [true; 3], "{page}");
     service.stop().await;
 }
 

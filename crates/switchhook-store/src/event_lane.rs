@@ -4,17 +4,20 @@
 const SUFFIX: &str = "/events";
 
 /// Returns the endpoint of a webhook's events.
-pub(crate) fn event_lane(webhook: &str) -> String {
+#[must_use]
+pub fn event_lane(webhook: &str) -> String {
     [webhook, SUFFIX].concat()
 }
 
 /// Returns the webhook of an endpoint.
-pub(crate) fn webhook_of(endpoint: &str) -> &str {
+#[must_use]
+pub fn webhook_of(endpoint: &str) -> &str {
     endpoint.strip_suffix(SUFFIX).unwrap_or(endpoint)
 }
 
 /// Returns whether an endpoint is a queue of events.
-pub(crate) fn is_event_lane(endpoint: &str) -> bool {
+#[must_use]
+pub fn is_event_lane(endpoint: &str) -> bool {
     endpoint.ends_with(SUFFIX)
 }
 
