@@ -91,10 +91,16 @@ impl Ledger {
     }
 
     /// Tells what has happened in the calls of this leg's group.
+    #[inline]
     pub(super) fn tell(&mut self, uuid: &str, now_us: i64) -> Vec<Effect> {
         if !self.live.is_on {
             return Vec::new();
         }
+        self.tell_of_leg(uuid, now_us)
+    }
+
+    #[inline(never)]
+    fn tell_of_leg(&mut self, uuid: &str, now_us: i64) -> Vec<Effect> {
         let group = self.groups.of(uuid);
         let small = group.filter(|group| self.groups.members(*group).len() <= SMALL_GROUP);
         small.map_or_else(Vec::new, |group| self.tell_group(group, now_us, None))
@@ -114,6 +120,8 @@ impl Ledger {
             .collect()
     }
 
+    // Apart, so that a leg without such events costs nothing.
+    #[inline(never)]
     fn tell_group(&mut self, group: u64, now_us: i64, gap_us: Option<i64>) -> Vec<Effect> {
         if self.live.has_gap {
             return Vec::new();
