@@ -57,6 +57,7 @@ impl Outbox {
                 summary: None,
                 history: String::new(),
                 unpublished: None,
+                events: Vec::new(),
             };
             let stored = routes.block_on(routes.store.finish_call(record));
             stored.expect("a stored call");

@@ -59,6 +59,7 @@ fn with_calls() -> Routes {
             }),
             history,
             unpublished: None,
+            events: Vec::new(),
         };
         let stored = routes.block_on(routes.store.finish_call(record));
         stored.expect("a stored call");

@@ -58,9 +58,11 @@ fn print_names(out: &mut impl Write) -> io::Result<()> {
         name,
         waiting,
         after,
+        event,
     } in TEMPLATE_NAMES
     {
         let when = match (waiting, after) {
+            _ if *event => "in an event of a living call",
             (true, true) => "while the call waits, and after it",
             (true, false) => "while the call waits",
             (false, _) => "after the call",

@@ -131,9 +131,10 @@ fn listed(found: &CallerRecords, times: &Times) -> String {
         if number > 0 {
             let word = match state {
                 DocumentState::Leased => "being sent",
-                DocumentState::Waiting | DocumentState::Delivered | DocumentState::Dead => {
-                    state.as_str()
-                }
+                DocumentState::Waiting
+                | DocumentState::Delivered
+                | DocumentState::Dead
+                | DocumentState::Expired => state.as_str(),
             };
             parts.push(format!(
                 "{} ({word})",

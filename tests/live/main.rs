@@ -19,6 +19,7 @@ mod doctor;
 mod documents;
 mod eslclient;
 mod eslclient_examples;
+mod events;
 mod extensions;
 mod failures;
 mod fetched;

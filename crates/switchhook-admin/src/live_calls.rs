@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
 
 use switchhook_core::call_history::LookupRecord;
@@ -15,6 +15,8 @@ use switchhook_core::outcome::Reason;
 
 /// Outcomes kept for each webhook, for its percentiles.
 pub(crate) const SAMPLES: usize = 256;
+/// Lookups that wait until the followers of the switches read them.
+const ENDED: usize = 1_024;
 /// Webhooks that are counted apart, at most; only those of the configuration are.
 const WEBHOOKS: usize = 10_000;
 
@@ -128,6 +130,7 @@ pub struct LiveCalls {
     state: Mutex<Inner>,
     kept: usize,
     changed: watch::Sender<u64>,
+    ended: broadcast::Sender<Arc<LookupRecord>>,
 }
 
 impl Default for LiveCalls {
@@ -144,6 +147,7 @@ impl LiveCalls {
             state: Mutex::default(),
             kept,
             changed: watch::Sender::new(0),
+            ended: broadcast::Sender::new(ENDED),
         }
     }
 
@@ -185,14 +189,25 @@ impl LiveCalls {
             if let Some(sample) = sample.filter(|_| known) {
                 state.add_sample(&lookup.webhook, sample);
             }
+            let lookup = Arc::new(lookup);
+            if self.ended.receiver_count() > 0 {
+                // Fails only if the last receiver is gone by now.
+                let _ = self.ended.send(Arc::clone(&lookup));
+            }
             if self.kept > 0 {
                 while state.lookups.len() >= self.kept {
                     state.lookups.pop_front();
                 }
-                state.lookups.push_back(Arc::new(lookup));
+                state.lookups.push_back(lookup);
             }
         }
         self.change();
+    }
+
+    /// Returns a receiver of each lookup that ends from now on.
+    #[must_use]
+    pub fn ended_lookups(&self) -> broadcast::Receiver<Arc<LookupRecord>> {
+        self.ended.subscribe()
     }
 
     /// Returns the number of calls on hold.

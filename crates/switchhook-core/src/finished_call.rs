@@ -144,6 +144,12 @@ impl FinishedCall {
         first.and_then(|leg| leg.created_us).unwrap_or(0)
     }
 
+    /// Returns the end of the last leg, as far as it is known, µs since 1970.
+    #[must_use]
+    pub(crate) fn ended_us(&self) -> Option<i64> {
+        self.legs.iter().filter_map(|leg| leg.ended_us).max()
+    }
+
     /// Returns every Unique-ID of the call with the creation of its channel (µs since 1970), for
     /// [`super::ledger::Ledger::remember`] after a restart.
     pub fn channels(&self) -> impl Iterator<Item = (&str, Option<i64>)> {

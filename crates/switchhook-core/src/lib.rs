@@ -29,6 +29,7 @@ pub mod health;
 pub mod ledger;
 pub mod leg;
 mod links;
+pub mod live_events;
 pub mod log_throttle;
 pub mod mask;
 pub mod metric_names;

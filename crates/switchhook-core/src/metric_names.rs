@@ -140,7 +140,7 @@ pub(crate) const ENDINGS: [&str; 7] = [
 pub(crate) const PARKED_OUTCOMES: [&str; 2] = ["taken", "unusable"];
 
 /// The values of the `outcome` label of [`DELIVERIES`].
-pub(crate) const DELIVERY_OUTCOMES: [&str; 3] = ["delivered", "failed", "dead"];
+pub(crate) const DELIVERY_OUTCOMES: [&str; 4] = ["delivered", "failed", "dead", "expired"];
 
 /// The values of the `outcome` label of [`SPANS`]: received by the collector, or lost.
 pub(crate) const SPAN_OUTCOMES: [&str; 2] = ["sent", "dropped"];

@@ -358,7 +358,7 @@ pub(crate) fn exact_name(name: &str) -> String {
 }
 
 /// Formats seconds with two decimals, as the contract shows them: `0.11`.
-fn seconds(duration: Duration) -> String {
+pub(crate) fn seconds(duration: Duration) -> String {
     format!("{:.2}", duration.as_secs_f64())
 }
 

@@ -23,6 +23,9 @@ const SCHEDULE_S: [u64; 10] = [
 /// Time from the first to the last attempt; after it the document is dead.
 pub(crate) const GIVE_UP: Duration = Duration::from_secs(8 * 24 * HOUR);
 
+/// Longest wait between two attempts of an event.
+const LONGEST_EVENT_WAIT: Duration = Duration::from_secs(30);
+
 /// Longest `Retry-After` that is honoured.
 pub(crate) const RETRY_AFTER_LIMIT: Duration = Duration::from_secs(24 * HOUR);
 
@@ -42,6 +45,8 @@ pub(crate) enum NextStep {
     RetryIn(Duration),
     /// Kept, and sent again only if somebody replays it.
     Dead,
+    /// An event that would be too old.
+    Expired,
 }
 
 /// Decides what follows the failed attempt number `attempt` (from 1), `since_first` after the first
@@ -67,6 +72,27 @@ pub(crate) fn next_step(
         AttemptFailure::RetryAfter(requested) => wait.max(requested.min(RETRY_AFTER_LIMIT)),
     };
     NextStep::RetryIn(wait.min(left))
+}
+
+/// Decides what follows the failed attempt number `attempt` of an event that is worth sending for
+/// `left` more: at once, then after up to 2, 4, 8, … s, at most 30 s.
+#[must_use]
+pub(crate) fn next_step_of_event(
+    attempt: u32,
+    left: Duration,
+    outcome: AttemptFailure,
+    rng: &mut fastrand::Rng,
+) -> NextStep {
+    let longest = Duration::from_secs(1 << attempt.min(5)).min(LONGEST_EVENT_WAIT);
+    let wait = match outcome {
+        AttemptFailure::Failed => jitter(longest, rng),
+        AttemptFailure::RetryAfter(requested) => requested.max(jitter(longest, rng)),
+    };
+    if wait < left {
+        NextStep::RetryIn(wait)
+    } else {
+        NextStep::Expired
+    }
 }
 
 /// Returns the schedule's wait after attempt number `attempt`, without jitter.
@@ -189,6 +215,24 @@ mod tests {
                     prop_assert!(since + wait <= GIVE_UP);
                 }
                 NextStep::Dead => prop_assert!(since >= GIVE_UP),
+                NextStep::Expired => prop_assert!(false, "it is no event"),
+            }
+        }
+
+        #[test]
+        fn an_event_is_tried_again_soon_or_not_at_all(
+            attempt in 1u32..5_000, left_ms in 0u64..600_000, asks_s in 0u64..100, seed: u64,
+        ) {
+            let left = Duration::from_millis(left_ms);
+            let mut rng = fastrand::Rng::with_seed(seed);
+            let asks = Duration::from_secs(asks_s);
+            match next_step_of_event(attempt, left, AttemptFailure::RetryAfter(asks), &mut rng) {
+                NextStep::RetryIn(wait) => {
+                    prop_assert!(wait >= asks && wait < left);
+                    prop_assert!(wait <= asks.max(LONGEST_EVENT_WAIT));
+                }
+                NextStep::Expired => prop_assert!(left <= asks.max(LONGEST_EVENT_WAIT)),
+                NextStep::Dead => prop_assert!(false, "an event is never dead"),
             }
         }
 

@@ -163,8 +163,8 @@ impl Store {
         read!(self, recent_calls::search_calls, search)
     }
 
-    /// Returns the first hundred documents and background requests of a call, by the Unique-IDs
-    /// of its legs.
+    /// Returns the first 500 documents, background requests and events of a call, by the
+    /// Unique-IDs of its legs.
     ///
     /// # Errors
     /// [`StoreError`].

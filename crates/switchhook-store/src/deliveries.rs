@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use super::model::{
     AttemptResult, ClaimRequest, ClaimedDocument, DeliveryKind, DeliveryOutcome, DocumentDetail,
-    DocumentFilter, DocumentRow, EndpointBacklog, Lease, NewDocument, Retention,
+    DocumentFilter, DocumentRow, EndpointBacklog, Lease, NewDocument, NewEvent, Retention,
 };
 use super::operation::CHUNK;
 use super::sql::documents::{self, Replay};
+use super::sql::events::{ExpireEvents, PutEvent};
 use super::sql::outbox::{Claim, MakeBacklogDue, Pause, PutRequest, Release, Resume, Settle};
 use super::sql::prune::Prune;
 use super::{Store, StoreError};
@@ -35,6 +36,30 @@ impl Store {
             request,
         };
         self.write(put).await
+    }
+
+    /// Stores an event, unless it is stored already. Returns its number in the call, if it is new.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the event may be stored nevertheless, and a second call stores it once.
+    pub async fn put_event(&self, event: NewEvent) -> Result<Option<u64>, StoreError> {
+        self.write(PutEvent(event)).await
+    }
+
+    /// Marks events that are too old to be sent, and returns the endpoint of each.
+    ///
+    /// # Errors
+    /// [`StoreError`]; part of them may be marked then.
+    pub async fn expire_events(&self) -> Result<Vec<String>, StoreError> {
+        let mut endpoints = Vec::new();
+        loop {
+            let chunk = self.write(ExpireEvents).await?;
+            let is_last = chunk.len() < CHUNK as usize;
+            endpoints.extend(chunk);
+            if is_last {
+                return Ok(endpoints);
+            }
+        }
     }
 
     /// Leases documents that are due, or whose lease has ended.

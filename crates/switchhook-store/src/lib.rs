@@ -44,6 +44,7 @@ mod calls;
 mod clock;
 mod deliveries;
 mod error;
+mod event_lane;
 mod leases;
 mod migrations;
 mod model;
@@ -63,13 +64,14 @@ use tokio::sync::{Semaphore, SemaphorePermit, watch};
 pub use caller::{Caller, CallerCall, CallerRecords, ScrubResult};
 pub use clock::Clock;
 pub use error::StoreError;
+pub use event_lane::{event_lane, is_event_lane, webhook_of};
 pub use model::{
     ATTEMPTS_KEPT, Attempt, AttemptResult, CallFilter, CallParties, CallSearch, CallSummary,
     ClaimRequest, ClaimedDocument, DatabaseServer, DeliveryKind, DeliveryOutcome, DocumentDetail,
     DocumentFilter, DocumentRow, DocumentState, EndpointBacklog, FinishedCallRecord,
-    FinishedChannel, FinishedChannelPage, Lease, NewDocument, NewUnpublishedCall,
-    PersistedResponse, PublishedCall, RecentCall, ReportedCall, RequestContent, Retention,
-    StoredLeg, UnpublishedCall,
+    FinishedChannel, FinishedChannelPage, Lease, NewDocument, NewEvent, NewUnpublishedCall,
+    PersistedResponse, PublishedCall, RecentCall, RenderEvent, ReportedCall, RequestContent,
+    Retention, StoredLeg, UnpublishedCall,
 };
 pub use options::{Role, StoreOptions};
 

@@ -12,7 +12,7 @@ use super::pattern;
 use switchhook_core::variables::{JSON_KEYS, flow_key};
 
 /// The known roots of names.
-const ROOTS: [&str; 9] = [
+const ROOTS: [&str; 20] = [
     "flow",
     "call",
     "channel",
@@ -22,6 +22,17 @@ const ROOTS: [&str; 9] = [
     "incomplete",
     "missing",
     "document",
+    "type",
+    "sequence",
+    "time",
+    "account",
+    "leg",
+    "other",
+    "from",
+    "lookup",
+    "recording",
+    "joined",
+    "legs",
 ];
 
 /// Matches `channel["NAME"]` and `flow.key["NAME"]`. Less plain forms are found by rendering.

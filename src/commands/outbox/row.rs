@@ -60,7 +60,7 @@ impl<'a> Row<'a> {
             (DocumentState::Waiting, Some(at)) => at,
             (DocumentState::Waiting, None) => "paused",
             (DocumentState::Leased, _) => "under way",
-            (DocumentState::Delivered | DocumentState::Dead, _) => "none",
+            (DocumentState::Delivered | DocumentState::Dead | DocumentState::Expired, _) => "none",
         }
     }
 }
@@ -69,5 +69,6 @@ pub const fn kind_word(kind: DeliveryKind) -> &'static str {
     match kind {
         DeliveryKind::Document => "document",
         DeliveryKind::Request => "request",
+        DeliveryKind::Event => "event",
     }
 }

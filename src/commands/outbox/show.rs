@@ -146,7 +146,8 @@ fn next(row: &Row<'_>, document: &DocumentDetail, times: &Times) -> String {
             DocumentState::Waiting
             | DocumentState::Leased
             | DocumentState::Delivered
-            | DocumentState::Dead,
+            | DocumentState::Dead
+            | DocumentState::Expired,
             _,
             _,
         ) => words.into(),

@@ -169,6 +169,7 @@ pub fn document(call: &str, address: SocketAddr) -> FinishedCallRecord {
         }),
         history: String::new(),
         unpublished: None,
+        events: Vec::new(),
     }
 }
 

@@ -40,7 +40,7 @@ pub fn calls<E: Headers>(events: &[E]) -> Vec<FinishedCall> {
 pub fn over(effects: Vec<Effect>) -> Vec<FinishedCall> {
     let calls = effects.into_iter().filter_map(|effect| match effect {
         Effect::Over(call) => Some(*call),
-        Effect::Store(_) | Effect::Forget(_) => None,
+        Effect::Store(_) | Effect::Forget(_) | Effect::Tell(_) => None,
     });
     calls.collect()
 }

@@ -120,6 +120,11 @@ impl Port8021 {
         *self.shared.refused.lock().unwrap() = command;
     }
 
+    /// Returns every command so far.
+    pub fn commands(&self) -> Vec<String> {
+        self.shared.asked.borrow().clone()
+    }
+
     /// Waits until a follower has sent this command.
     pub async fn asked(&self, command: &str) {
         let mut asked = self.shared.asked.subscribe();

@@ -95,8 +95,17 @@ pub const MOTO: Prerequisite = Prerequisite {
     is_there: || moto().is_some() && on_path("python3").is_some(),
 };
 
+/// The official parser of CloudEvents.
+pub const CLOUDEVENTS: Prerequisite = Prerequisite {
+    tests: "events as CloudEvents",
+    program: "cloudevents",
+    cure: "python3 -m pip install --target target/tools/cloudevents cloudevents==1.12.0",
+    required_by: "SWITCHHOOK_CLOUDS_REQUIRED",
+    is_there: || cloudevents().is_some() && on_path("python3").is_some(),
+};
+
 /// Every prerequisite.
-pub const ALL: [&Prerequisite; 8] = [
+pub const ALL: [&Prerequisite; 9] = [
     &POSTGRESQL,
     &PGBOUNCER,
     &BROWSER,
@@ -105,6 +114,7 @@ pub const ALL: [&Prerequisite; 8] = [
     &PROMTOOL,
     &AZURITE,
     &MOTO,
+    &CLOUDEVENTS,
 ];
 
 impl Prerequisite {
@@ -182,6 +192,12 @@ pub fn azurite() -> Option<PathBuf> {
 pub fn moto() -> Option<PathBuf> {
     let ours = crate::root().join("target/tools/moto");
     Some(ours).filter(|folder| folder.join("moto").is_dir())
+}
+
+/// Returns the folder of the Python package `cloudevents`.
+pub fn cloudevents() -> Option<PathBuf> {
+    let ours = crate::root().join("target/tools/cloudevents");
+    Some(ours).filter(|folder| folder.join("cloudevents").is_dir())
 }
 
 /// Returns the paths of a browser and its driver.

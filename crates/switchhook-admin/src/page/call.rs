@@ -12,7 +12,7 @@ use crate::{format, svg};
 use switchhook_core::call_history::LookupRecord;
 use switchhook_core::clock;
 use switchhook_core::outcome::Reason;
-use switchhook_store::{DocumentRow, PersistedResponse};
+use switchhook_store::{DeliveryKind, DocumentRow, PersistedResponse};
 
 use super::components::{self, IsPaused};
 use super::layout::{View, not_found};
@@ -253,11 +253,21 @@ fn waiting_for_recordings(state: &AdminState, until_ms: i64) -> Markup {
 }
 
 fn documents_of(state: &AdminState, documents: &[DocumentRow], paused: IsPaused<'_>) -> Markup {
+    let is_event = |row: &&DocumentRow| row.kind == DeliveryKind::Event;
+    let (mut events, others): (Vec<_>, Vec<_>) =
+        documents.iter().cloned().partition(|row| is_event(&row));
+    events.sort_by_key(|row| (row.call_uuid.clone(), row.sequence));
     html! {
-        @if !documents.is_empty() {
+        @if !events.is_empty() {
+            section aria-labelledby="events" {
+                h2 #events { "Events" span.quiet { "what webhooks receive while the call lives" } }
+                (outbox::rows(state, &events, &[], paused))
+            }
+        }
+        @if !others.is_empty() {
             section aria-labelledby="documents" {
                 h2 #documents { "Documents" span.quiet { "what webhooks receive when the call is over" } }
-                (outbox::rows(state, documents, &[], paused))
+                (outbox::rows(state, &others, &[], paused))
             }
         }
     }

@@ -8,7 +8,7 @@ use crate::live_calls::CallOnHold;
 use crate::state::AdminState;
 use crate::{format, svg};
 use switchhook_core::call_history::LookupRecord;
-use switchhook_store::{DocumentRow, DocumentState, StoreError};
+use switchhook_store::{DocumentRow, DocumentState, StoreError, webhook_of};
 
 /// Why a button is off.
 pub(crate) const NEEDS_TOKEN: &str =
@@ -21,7 +21,7 @@ fn webhook_address(name: &str) -> String {
 
 /// Makes a webhook's name, as a link to its card.
 pub(crate) fn webhook_link(name: &str) -> Markup {
-    html! { a.name href=(webhook_address(name)) { (name) } }
+    html! { a.name href=(webhook_address(webhook_of(name))) { (name) } }
 }
 
 /// Makes the part of a page that the store could not provide.
@@ -168,6 +168,7 @@ pub(crate) fn document_state(row: &DocumentRow, paused: IsPaused<'_>) -> Markup 
         @match row.state {
             DocumentState::Delivered => span.pill.good { "delivered" },
             DocumentState::Dead => span.pill.bad title="It was not delivered within eight days. It is kept; you can send it again." { "given up (dead letter)" },
+            DocumentState::Expired => span.pill.bad title="An event that was not delivered while it was worth sending" { "expired" },
             DocumentState::Leased => span.pill.odd { "being sent" },
             DocumentState::Waiting if paused(&row.endpoint) => span.pill.bad { "paused" },
             DocumentState::Waiting if row.attempts == 0 => span.pill.odd { "waiting" },

@@ -51,6 +51,7 @@ fn body(
     let what = match document.row.kind {
         DeliveryKind::Document => "Document",
         DeliveryKind::Request => "Request",
+        DeliveryKind::Event => "Event",
     };
     let row = &document.row;
     let now_ms = clock::now_ms();

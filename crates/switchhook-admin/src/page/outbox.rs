@@ -238,7 +238,10 @@ pub(crate) fn rows(
                         time.clock title=(format::date_time(document.inserted_ms, state.time_zone)) {
                             (format::time_or_date(document.inserted_ms, now_ms, state.time_zone))
                         }
-                        a.parties href=(address(&["outbox", &document.webhook_id], &[])) { (numbers(document, known)) " to " (document.endpoint) }
+                        a.parties href=(address(&["outbox", &document.webhook_id], &[])) {
+                            @if let Some((sequence, event)) = document.sequence.zip(document.event.as_deref()) { (sequence) ". " (event) " " }
+                            (numbers(document, known)) " to " (document.endpoint)
+                        }
                         (components::document_state(document, paused))
                         span.end.quiet { (next(document, paused, now_ms)) }
                     }

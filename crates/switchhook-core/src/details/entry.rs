@@ -108,6 +108,23 @@ impl<'a> Entry<'a> {
         Object::of_values(entry)
     }
 
+    /// Returns the object of a leg as far as it is known: of one that lives without end and
+    /// duration.
+    pub(super) fn as_now(&self, format: &DocumentFormat) -> Object<'static> {
+        if self.leg.has_ended() {
+            return self.finished(usize::from(!self.first), false, format);
+        }
+        let mut entry = self.common(format);
+        let id = format!("{}##{}", self.leg.uuid, self.leg.switch);
+        entry.push(("calleeType", json!(self.callee_type)));
+        entry.push(("cdrId", json!(id)));
+        entry.extend(
+            self.incoming()
+                .map(|incoming| ("incoming", json!(incoming))),
+        );
+        Object::of_values(entry)
+    }
+
     fn common(&self, format: &DocumentFormat) -> Vec<(&'static str, Value)> {
         let time = |us: Option<i64>| us.and_then(|us| rfc3339(us, format.time_zone));
         let texts = [

@@ -6,6 +6,7 @@
 //! and `leg UUID` for a leg known only by name.
 
 mod entry;
+mod live;
 mod missing;
 mod object;
 mod took_part;
@@ -21,6 +22,7 @@ use super::leg::{Leg, LegLimits};
 use super::part::Part;
 use super::recording::Recording;
 
+pub use live::live_event;
 pub use values::{call_values, call_values_so_far, flow_keys, flow_keys_so_far};
 
 use entry::Entry;

@@ -132,7 +132,7 @@ impl Ledger {
         let effects = self.take_calls(group, &divided, &[call]);
         effects.into_iter().find_map(|effect| match effect {
             Effect::Over(call) => Some(call),
-            Effect::Store(_) | Effect::Forget(_) => None,
+            Effect::Store(_) | Effect::Forget(_) | Effect::Tell(_) => None,
         })
     }
 

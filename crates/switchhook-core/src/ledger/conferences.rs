@@ -111,7 +111,7 @@ impl Ledger {
         let changed = match (action.as_deref(), leg) {
             (Some("conference-create"), _) => self.begin(&conference),
             (Some("add-member"), Some(leg)) => self.enter(&conference, &leg, event),
-            (Some("del-member"), Some(leg)) => self.leave(&conference, &leg),
+            (Some("del-member"), Some(leg)) => self.leave(&conference, &leg, event),
             (Some("start-recording"), _) => {
                 path().map_or_else(Vec::new, |path| self.start(&conference, &path, event))
             }
@@ -123,6 +123,7 @@ impl Ledger {
         };
         let mut effects: Vec<Effect> = Vec::new();
         for uuid in changed {
+            effects.extend(self.tell(&uuid, now_us));
             let over = self.take_if_over(&uuid, now_us);
             let stands = self.legs.contains_key(&uuid);
             effects.extend(stands.then_some(Effect::Store(uuid)));
@@ -158,24 +159,33 @@ impl Ledger {
         if let Some(entry) = self.legs.get_mut(&uuid) {
             entry.leg.recordings_unknown |= !is_whole;
         }
-        self.set_conference(&uuid, Some(conference))
+        self.set_conference(&uuid, Some(conference), event)
     }
 
     /// Notes on a leg which conference it is in. Returns the leg, if there is one.
-    fn set_conference(&mut self, uuid: &str, conference: Option<&str>) -> Vec<String> {
+    fn set_conference(
+        &mut self,
+        uuid: &str,
+        conference: Option<&str>,
+        event: &dyn Headers,
+    ) -> Vec<String> {
+        let is_live = self.live.is_on;
         let Some(entry) = self.legs.get_mut(uuid) else {
             return Vec::new();
         };
         entry.leg.conference = conference.map(str::to_owned);
+        if is_live {
+            entry.leg.note_conference(event);
+        }
         vec![uuid.to_owned()]
     }
 
-    fn leave(&mut self, conference: &str, leg: &str) -> Vec<String> {
+    fn leave(&mut self, conference: &str, leg: &str, event: &dyn Headers) -> Vec<String> {
         let uuid = self.current_uuid(leg).to_owned();
         if let Some(known) = self.conferences.0.get_mut(conference) {
             known.members.retain(|member| *member != uuid);
         }
-        self.set_conference(&uuid, None)
+        self.set_conference(&uuid, None, event)
     }
 
     fn start(&mut self, conference: &str, path: &str, event: &dyn Headers) -> Vec<String> {

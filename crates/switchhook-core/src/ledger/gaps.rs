@@ -31,6 +31,7 @@ impl Ledger {
     /// Notes on every living leg that events were missed until now.
     pub fn note_gap(&mut self) -> Vec<Effect> {
         self.conferences.note_gap();
+        self.note_live_gap();
         let mut effects = Vec::new();
         for (uuid, entry) in &mut self.legs {
             let leg = &mut entry.leg;

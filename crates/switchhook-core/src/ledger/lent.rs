@@ -37,10 +37,11 @@ impl Ledger {
         }
         let uuid = leg.uuid.clone();
         self.insert_leg(leg, now_us);
+        let told = self.tell(&uuid, now_us);
         let over = self.take_if_over(&uuid, now_us);
         let stands = self.legs.contains_key(&uuid);
         let stored = stands.then_some(Effect::Store(uuid));
-        stored.into_iter().chain(over).collect()
+        told.into_iter().chain(stored).chain(over).collect()
     }
 
     /// Notes that another ledger has the call of this leg: its document is made there.

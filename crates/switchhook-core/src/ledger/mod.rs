@@ -18,6 +18,7 @@ mod gaps;
 mod groups;
 mod joining;
 mod lent;
+mod live;
 mod ownership;
 mod parts;
 mod peers;
@@ -34,6 +35,7 @@ use groups::Groups;
 use super::finished_call::FinishedCall;
 use super::headers::Headers;
 use super::leg::{ChannelEventKind, Leg, LegLimits, Phase};
+use super::live_events::LiveEvents;
 use super::tenants::Tenants;
 use divided::Due;
 
@@ -75,6 +77,9 @@ pub enum Effect {
     /// The call is over: in one transaction, delete its legs and insert its documents. The call
     /// carries its legs; the ledger has forgotten them.
     Over(Box<FinishedCall>),
+    /// Something happened in a call that lives. It comes before the [`Effect::Store`] of the leg
+    /// that says that it was told.
+    Tell(Box<LiveEvents>),
 }
 
 /// The legs of every call in progress.
@@ -90,6 +95,7 @@ pub struct Ledger {
     others: bool,
     /// The accounts: legs of two are never in one document.
     tenants: Arc<Tenants>,
+    live: live::Live,
     options: LedgerOptions,
 }
 
@@ -136,6 +142,7 @@ impl Ledger {
             conferences: Conferences::default(),
             others: false,
             tenants: Arc::default(),
+            live: live::Live::default(),
             options,
         }
     }
@@ -187,6 +194,7 @@ impl Ledger {
             .filter_map(|event| self.apply_event(*event, now_us));
         for taken in taken.collect::<Vec<_>>() {
             effects.extend(taken.former.map(Effect::Over));
+            effects.extend(self.tell(&taken.uuid, now_us));
             let over = self.take_if_over(&taken.uuid, now_us);
             let stands = taken.changed && self.legs.contains_key(&taken.uuid);
             effects.extend(stands.then_some(Effect::Store(taken.uuid)));
@@ -242,7 +250,7 @@ impl Ledger {
         };
         let mut ending: Vec<u64> = groups.filter(ends).collect();
         ending.sort_unstable();
-        let mut effects = Vec::new();
+        let mut effects = self.tell_large_groups(now_us);
         for group in ending {
             effects.extend(self.take_due(group, now_us, Due::AtTick));
         }

@@ -4,6 +4,7 @@
 //! and unknown fields are ignored.
 
 mod kind;
+mod live_marks;
 mod origin;
 mod recording_marks;
 mod talk;
@@ -21,6 +22,8 @@ use super::recording::Recording;
 
 pub use super::direction::Direction;
 pub use kind::ChannelEventKind;
+pub use live_marks::LiveLookup;
+pub(crate) use live_marks::{LiveMarks, Told, ToldLeg, ToldTalk};
 pub use recording_marks::RecordingMarks;
 pub use talk::Talk;
 
@@ -55,6 +58,8 @@ pub struct LegLimits {
     pub respect_privacy: bool,
     /// Legs of other calls that took part in its call.
     pub parts: usize,
+    /// What events of living calls need is kept.
+    pub live: bool,
 }
 
 impl Default for LegLimits {
@@ -65,6 +70,7 @@ impl Default for LegLimits {
             recordings: 256,
             respect_privacy: true,
             parts: 64,
+            live: false,
         }
     }
 }
@@ -200,6 +206,9 @@ pub struct Leg {
     /// Its CDR filled in what its events lacked.
     #[serde(rename = "mended", skip_serializing_if = "std::ops::Not::not")]
     pub(crate) cdr_merged: bool,
+    /// What events of the living call need.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) live: Option<Box<LiveMarks>>,
     /// The switch's run (`Core-UUID`) that `sequence` belongs to.
     pub core: String,
     /// `Event-Sequence` of the newest event seen.

@@ -33,6 +33,9 @@ impl Leg {
         self.note_queue(kind, event);
         self.apply_bridge(event);
         self.note_bridged(bridged);
+        if limits.live {
+            self.note_live(kind, event);
+        }
         self.advance_phase(kind);
         self.cdr_merged |= merges;
     }

@@ -57,7 +57,7 @@ pub use settings::{
 use switchhook_core::tenants::Route;
 use switchhook_store::Retention;
 pub use tenants::Tenant;
-pub use webhook::{DeliveryLimits, TaskOptions, Webhook};
+pub use webhook::{DeliveryLimits, EventFormat, TaskOptions, Webhook};
 
 /// The commented file of every key and its default.
 pub const REFERENCE: &str = include_str!("reference.toml");
@@ -112,6 +112,20 @@ struct SourceFile {
 }
 
 impl Config {
+    /// Returns whether a webhook gets events of living calls.
+    #[must_use]
+    pub(crate) fn gets_events(&self, webhook: &str) -> bool {
+        let defaults = || {
+            let accounts = self.accounts.values();
+            let named = accounts.map(|account| &account.default_webhook);
+            let mut all = named.chain([&self.account.default_webhook]).flatten();
+            all.any(|name| name == webhook)
+        };
+        let flows = self.flows.values().filter(|flow| !flow.events.is_empty());
+        let mut webhooks = flows.map(|flow| flow.events_webhook.as_deref());
+        webhooks.any(|named| named.map_or_else(defaults, |name| name == webhook))
+    }
+
     /// Reads the file at `path` and the secrets it refers to.
     ///
     /// # Errors

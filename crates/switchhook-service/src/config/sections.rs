@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use toml_edit::Value;
 use url::Url;
 
+use switchhook_core::live_events::EventKind;
 use switchhook_core::zone::{self, Zone};
 
 use super::secrets::{PASSWORD, optional_secret, refuse_short, secret};
@@ -183,6 +184,18 @@ pub(super) fn time_zone(value: &Value) -> Parsed<Zone> {
     Zone::named(&name).ok_or_else(problem)
 }
 
+/// The words of `events`.
+const EVENTS: &[(&str, EventKind)] = &{
+    let mut words = [("", EventKind::Started); EventKind::CHOICES.len()];
+    let mut at = 0;
+    while at < words.len() {
+        let kind = EventKind::CHOICES[at];
+        words[at] = (kind.as_str(), kind);
+        at += 1;
+    }
+    words
+};
+
 pub(super) fn flow(name: &str, mut section: Section<'_>) -> Flow {
     if name.is_empty() || name.chars().any(char::is_control) {
         section.fault(
@@ -193,7 +206,17 @@ pub(super) fn flow(name: &str, mut section: Section<'_>) -> Flow {
             ),
         );
     }
+    for key in ["events_webhook", "events_wait", "events_expire"] {
+        if section.has(key) && !section.has("events") {
+            let help = "add events = [\"started\", \"answered\", \"ended\"]";
+            let problem = Problem::new("has no effect without events", help);
+            section.context.warn(&section.path_of(key), problem);
+        }
+    }
     let default = Flow::default();
+    let second = Duration::from_secs(1);
+    let wait = Duration::ZERO..=60 * second;
+    let expire = second..=24 * 3600 * second;
     let legs = &[("all", LegChoice::All), ("connected", LegChoice::Connected)];
     let units = &[
         ("ms", DurationUnit::Milliseconds),
@@ -207,6 +230,10 @@ pub(super) fn flow(name: &str, mut section: Section<'_>) -> Flow {
         uuid_key: section.get_or("uuid_key", default.uuid_key, uuid_key),
         keys_raw: section.get_or("keys_raw", default.keys_raw, boolean),
         learnt_key: section.get("learnt_key", learnt_key).flatten(),
+        events: section.get_or("events", default.events, list(one_of(EVENTS))),
+        events_webhook: section.get("events_webhook", optional(text)).flatten(),
+        events_wait: section.get_or("events_wait", default.events_wait, duration(wait)),
+        events_expire: section.get_or("events_expire", default.events_expire, duration(expire)),
     }
 }
 

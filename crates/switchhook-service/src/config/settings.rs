@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use switchhook_core::live_events::EventKind;
 use switchhook_core::zone::Zone;
 use url::Url;
 
@@ -197,6 +198,14 @@ pub struct Flow {
     pub keys_raw: bool,
     /// The document's key that says how the call was learnt; `None` leaves it out.
     pub learnt_key: Option<String>,
+    /// What is told of a call while it lives.
+    pub events: Vec<EventKind>,
+    /// The webhook that is told; `None` for the account's.
+    pub events_webhook: Option<String>,
+    /// How long an event waits for the one before it.
+    pub events_wait: Duration,
+    /// When an event is too old to be sent.
+    pub events_expire: Duration,
 }
 
 impl Default for Flow {
@@ -209,6 +218,10 @@ impl Default for Flow {
             uuid_key: "phonon-uuid".into(),
             keys_raw: false,
             learnt_key: None,
+            events: Vec::new(),
+            events_webhook: None,
+            events_wait: Duration::from_secs(2),
+            events_expire: Duration::from_secs(300),
         }
     }
 }

@@ -12,8 +12,9 @@ use super::lines::{element, join};
 use super::read_context::ReadContext;
 use super::settings::{Flow, Switch};
 use super::value::{Problem, closest_match};
-use super::webhook::Webhook;
+use super::webhook::{EventFormat, Webhook};
 use switchhook_webhook as webhook;
+use switchhook_webhook::options::Body;
 use variable_names::variable_names;
 
 /// Adds the faults and warnings that comparing the sections shows.
@@ -32,6 +33,7 @@ pub(super) fn validate(config: &Config, context: &ReadContext<'_>) {
         variable_names(webhook, &path, context);
         check_compiles(name, webhook, context);
         warnings::webhook(name, &path, webhook, config, context);
+        validator.event_format(name, &path, webhook);
     }
 }
 
@@ -125,12 +127,41 @@ impl Validator<'_> {
             let what = "is the same name as uuid_key";
             self.fault(&join(path, "learnt_key"), what, "choose another name");
         }
+        if let Some(webhook) = &flow.events_webhook {
+            self.require_webhook(&join(path, "events_webhook"), webhook);
+        } else if !flow.events.is_empty() && !self.any_default_webhook() {
+            let what = "has no webhook: \"Webhook for Account\" is Not Configured";
+            let help = "name one: events_webhook = \"…\", described in [webhooks.…]";
+            self.fault(&join(path, "events"), what, help);
+        }
+        for (index, kind) in flow.events.iter().enumerate() {
+            if flow.events[..index].contains(kind) {
+                let what = format!("names {:?} twice", kind.as_str());
+                self.fault(&join(path, "events"), what, "name it once");
+            }
+        }
         for (index, webhook) in flow.after.iter().enumerate() {
             let path = join(path, "after");
             self.require_webhook(&path, webhook);
             if flow.after[..index].contains(webhook) {
                 self.fault(&path, format!("names {webhook:?} twice"), "name it once");
             }
+        }
+    }
+
+    fn event_format(&self, name: &str, path: &str, webhook: &Webhook) {
+        if webhook.format != EventFormat::CloudEvents {
+            return;
+        }
+        let path = join(path, "format");
+        if webhook.request.body != Body::Predefined {
+            let what = "cannot be \"cloudevents\" with a body of its own";
+            self.fault(&path, what, "leave out the body, or the format");
+        }
+        if !self.config.gets_events(name) {
+            let what = "has no effect: no flow sends its events to this webhook";
+            let help = format!("add events and events_webhook = {name:?} to a [flows.…]");
+            self.fault(&path, what, &help);
         }
     }
 

@@ -43,6 +43,18 @@ pub struct Webhook {
     pub delivery: DeliveryLimits,
     /// When its circuit opens; `None`: never.
     pub breaker: Option<breaker::BreakerOptions>,
+    /// How events of living calls look.
+    pub format: EventFormat,
+}
+
+/// How a webhook gets the events of living calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum EventFormat {
+    /// The object itself, or the webhook's own body.
+    #[default]
+    Plain,
+    /// A CloudEvent 1.0 in structured JSON.
+    CloudEvents,
 }
 
 /// A webhook's settings beyond its request.
@@ -108,8 +120,15 @@ pub(super) fn webhook(name: &str, mut section: Section<'_>) -> Webhook {
         signing: signing_keys(section.subsection("signing")),
         delivery: delivery(section.subsection("delivery")),
         breaker: breaker(section.subsection("breaker")),
+        format: section.get_or("format", EventFormat::Plain, one_of(&FORMATS)),
     }
 }
+
+/// The words of `format`.
+const FORMATS: [(&str, EventFormat); 2] = [
+    ("plain", EventFormat::Plain),
+    ("cloudevents", EventFormat::CloudEvents),
+];
 
 fn request(section: &mut Section<'_>, response: &mut Section<'_>) -> WebhookOptions {
     let default = WebhookOptions::default();

@@ -1,7 +1,11 @@
 //! How documents look, by the configuration.
 
+use std::collections::HashSet;
+use std::sync::Arc;
+
 use crate::config::{self, Config};
 use switchhook_core::details::{DocumentFormat, DurationUnit, LegFilter};
+use switchhook_core::live_events::EventChoices;
 use switchhook_core::variables::{FLOW_KEY, VariableNames};
 
 /// Returns the format of a flow's documents.
@@ -34,6 +38,20 @@ pub(crate) fn of_call_in_progress(config: &Config, names: &VariableNames) -> Doc
         raw_names: own.map(str::to_owned).collect(),
         ..of_flow(config, &config::Flow::default())
     }
+}
+
+/// Returns the webhooks that get CloudEvents.
+pub(crate) fn cloud_events(config: &Config) -> HashSet<String> {
+    let webhooks = config.webhooks.iter();
+    let chosen = webhooks.filter(|(_, webhook)| webhook.format == config::EventFormat::CloudEvents);
+    chosen.map(|(name, _)| name.clone()).collect()
+}
+
+/// Returns what flows are told of living calls; `None` if none is told anything.
+pub(crate) fn event_choices(config: &Config) -> Option<Arc<EventChoices>> {
+    let flows = config.flows.iter();
+    let choices = EventChoices::new(flows.map(|(name, flow)| (name.as_str(), &flow.events[..])));
+    (!choices.is_empty()).then(|| Arc::new(choices))
 }
 
 /// Returns the names, without `flow.key.`, under which webhooks write their outcome.

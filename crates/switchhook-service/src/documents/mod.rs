@@ -5,7 +5,9 @@
 
 mod call_context;
 mod call_span;
+mod cloud_event;
 pub(crate) mod format;
+mod live;
 mod pending;
 pub(crate) mod public_url;
 mod unused_keys;
@@ -19,7 +21,7 @@ use tracing::{error, warn};
 
 use crate::call_control::{WebhookTask, WebhookTasks};
 use crate::config::{self, Config, DEFAULT_FLOW, Diagnostics};
-use crate::follow::FinishCall;
+use crate::follow::{EndedLookups, FinishCall};
 use crate::traces::TracesHandle;
 use call_context::CallContext;
 use public_url::PublicUrl;
@@ -27,12 +29,13 @@ use switchhook_admin::live_calls::LiveCalls;
 use switchhook_core::call_history::{CallHistory, LookupRecord};
 use switchhook_core::details::{self, DocumentFormat, RecordingUrl};
 use switchhook_core::finished_call::FinishedCall;
+use switchhook_core::live_events::{EventChoices, LiveEvents};
 use switchhook_core::log_throttle::LogThrottle;
 use switchhook_core::metric_names;
 use switchhook_core::recording::Recording;
 use switchhook_core::tenants::{Account, Tenants};
 use switchhook_store::{
-    DeliveryKind, FinishedCallRecord, FinishedChannel, NewDocument, RequestContent,
+    DeliveryKind, FinishedCallRecord, FinishedChannel, NewDocument, NewEvent, RequestContent,
 };
 use switchhook_webhook::Webhook;
 
@@ -51,6 +54,10 @@ struct Flows {
     public_url: Option<PublicUrl>,
     unused_keys: Arc<[String]>,
     outcome_names: Vec<String>,
+    /// Webhooks that get CloudEvents.
+    cloud_events: HashSet<String>,
+    /// What flows are told of living calls, if any is.
+    event_choices: Option<Arc<EventChoices>>,
     /// Unknown flows and accounts that calls named, each logged once.
     unknown: Mutex<HashSet<(&'static str, String)>>,
 }
@@ -110,8 +117,7 @@ impl FinishCall for DocumentBuilder {
         let is_left = |run: &LookupRecord| rest.channels().any(|(uuid, _)| uuid == run.uuid);
         let runs = known.runs.into_iter().filter(is_left).collect();
         let (record, history) = self.record(rest, runs);
-        let switch = first.switch.clone();
-        with_history(FinishedCallRecord { switch, ..record }, &history)
+        with_history(record.of_switch(first.switch.clone()), &history)
     }
 
     fn unused_keys(&self) -> Arc<[String]> {
@@ -120,6 +126,18 @@ impl FinishCall for DocumentBuilder {
 
     fn tenants(&self) -> Arc<Tenants> {
         Arc::clone(&self.flows.load().tenants)
+    }
+
+    fn event_choices(&self) -> Option<Arc<EventChoices>> {
+        self.flows.load().event_choices.clone()
+    }
+
+    fn events(&self, of: &LiveEvents) -> Vec<NewEvent> {
+        self.flows.load().events(of)
+    }
+
+    fn ended_lookups(&self) -> Option<EndedLookups> {
+        Some(self.live_calls.ended_lookups())
     }
 }
 
@@ -162,6 +180,8 @@ impl Flows {
             public_url: PublicUrl::new(config)?,
             unused_keys: unused_keys::unused_keys(config).into(),
             outcome_names: format::outcome_names(config),
+            cloud_events: format::cloud_events(config),
+            event_choices: format::event_choices(config),
             unknown: Mutex::default(),
         })
     }
@@ -199,6 +219,7 @@ impl Flows {
             summary: Some(context.summary()),
             history: String::new(),
             unpublished,
+            events: self.last_events(call),
         };
         (record, history)
     }

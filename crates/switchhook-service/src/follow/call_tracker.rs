@@ -23,6 +23,7 @@ use super::cdr_recovery::CdrRecovery;
 use super::cdrs::ReaderCommand;
 use super::channel_fields::ChannelFields;
 use super::event_lag::EventLag;
+use super::live_tracking::LiveTracking;
 use super::shared_legs::SharedLegs;
 use super::writer::{Finishing, StoreCommand};
 use super::{FinishCall, FollowOptions};
@@ -42,7 +43,7 @@ pub(crate) struct CallTracker {
     pub(super) switch: Option<String>,
     /// Whether the calls that an earlier process stored were loaded.
     pub(super) is_restored: bool,
-    documents: Arc<dyn FinishCall>,
+    pub(super) documents: Arc<dyn FinishCall>,
     commands: mpsc::Sender<StoreCommand>,
     pub(super) lag: EventLag,
     /// The last channel that another instance finished, by the store's count.
@@ -51,6 +52,7 @@ pub(crate) struct CallTracker {
     cdr_after_us: i64,
     /// Legs of calls on other switches.
     pub(super) shared: Arc<SharedLegs>,
+    pub(super) live: LiveTracking,
 }
 
 impl CallTracker {
@@ -82,6 +84,7 @@ impl CallTracker {
             cdrs,
             cdr_after_us: CDR_AFTER_US.min(patience_us / 2),
             shared: Arc::default(),
+            live: LiveTracking::default(),
         }
     }
 
@@ -128,6 +131,7 @@ impl CallTracker {
         self.ledger.skip_keys(self.documents.unused_keys());
         self.ledger.set_tenants(self.documents.tenants());
         self.ledger.has_other_switches(self.shared.is_shared());
+        self.update_live();
     }
 
     pub(super) fn count(
@@ -174,6 +178,9 @@ impl CallTracker {
         let began = now_us();
         for effect in effects {
             self.finish_shared_legs(&effect);
+            if let Effect::Tell(of) = &effect {
+                self.tell(of).await;
+            }
             if let Some(command) = self.command(effect) {
                 if let StoreCommand::Leg(leg) = &command {
                     self.offer_leg(leg);
@@ -209,6 +216,8 @@ impl CallTracker {
                 switch: self.switch_or(""),
                 uuid,
             }),
+            // Stored before.
+            Effect::Tell(_) => None,
             Effect::Over(call) => {
                 let from_cdr = call.legs.iter().filter(|leg| leg.phase == Phase::CdrSeen);
                 self.count(
@@ -216,8 +225,9 @@ impl CallTracker {
                     &[("by", "cdr")],
                     from_cdr.count(),
                 );
-                let mut record = self.documents.finish(&call);
-                record.switch = self.switch_or(&record.switch);
+                let record = self.documents.finish(&call);
+                let switch = self.switch_or(&record.switch);
+                let record = record.of_switch(switch);
                 Some(StoreCommand::Finish(Finishing::new(record, *call)))
             }
         }

@@ -23,11 +23,6 @@ impl CallTracker {
             .request(ReaderCommand::Connected(is_connected), now_us());
     }
 
-    /// Waits for the next CDRs. Cancel safe.
-    pub(super) async fn next_cdrs(&mut self) -> CdrInput {
-        self.cdrs.next().await
-    }
-
     /// Takes in CDRs. A posted one is answered once its leg is stored.
     pub(super) async fn take_cdrs(&mut self, cdrs: CdrInput) {
         match cdrs {

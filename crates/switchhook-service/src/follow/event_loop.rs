@@ -45,7 +45,13 @@ impl Follower {
                         tracker.set_connected(true);
                     }
                     let began = Instant::now();
+                    tracker.update_live();
                     self.handle(event, &mut link, tracker, stop).await?;
+                    if tracker.tells_events() {
+                        link.follow_live()?;
+                        link.request_dumps(tracker.ledger.take_questions());
+                        tracker.resync(link.is_caught_up()).await;
+                    }
                     link.exclude_busy_time(began.elapsed());
                 }
                 Some(mut request) = self.verify_requests.recv() => {
@@ -55,9 +61,9 @@ impl Follower {
                         link.verify(request);
                     }
                 }
-                cdrs = tracker.next_cdrs() => {
+                input = tracker.next_input() => {
                     let began = Instant::now();
-                    tracker.take_cdrs(cdrs).await;
+                    tracker.take_input(input).await;
                     link.exclude_busy_time(began.elapsed());
                 }
                 due = tick.tick() => {

@@ -285,7 +285,7 @@ async fn with_background_work<T>(
         tokio::select! {
             () = stop.cancelled() => return None,
             done = &mut work => return Some(done),
-            cdrs = tracker.next_cdrs() => tracker.take_cdrs(cdrs).await,
+            input = tracker.next_input() => tracker.take_input(input).await,
             _ = every_second.tick() => close_overdue_calls(tracker, store).await,
         }
     }

@@ -35,6 +35,14 @@ const EVENTS: [&str; 15] = [
     "conference::maintenance",
 ];
 
+/// What the events of living calls need besides. Subscribed only if a flow has such events.
+const LIVE_EVENTS: [&str; 4] = [
+    "CHANNEL_PROGRESS",
+    "CHANNEL_PROGRESS_MEDIA",
+    "CHANNEL_HOLD",
+    "CHANNEL_UNHOLD",
+];
+
 /// Channel dumps that are requested at once.
 const DUMPS: usize = 32;
 /// The times between lists of channels, and the last for all further ones. The switch writes the
@@ -93,6 +101,10 @@ pub(crate) struct Link {
     name: Ticket,
     events: Ticket,
     channels: Ticket,
+    /// The list of channels was asked for and has not come.
+    awaits_list: bool,
+    /// [`LIVE_EVENTS`] are subscribed.
+    is_live: bool,
     /// Channels missing from the list, each asked for with `uuid_exists`.
     existence_checks: HashMap<Ticket, String>,
     gone: HashSet<String>,
@@ -128,6 +140,8 @@ impl Link {
             name,
             events,
             channels,
+            awaits_list: true,
+            is_live: false,
             existence_checks: HashMap::new(),
             gone: HashSet::new(),
             questions: Questions::new(),
@@ -168,6 +182,7 @@ impl Link {
             return Ok(LinkEvent::Subscribed);
         }
         if ticket == self.channels {
+            self.awaits_list = false;
             return Ok(LinkEvent::Channels(reply.text().into_owned()));
         }
         if let Some(uuid) = self.existence_checks.remove(&ticket) {
@@ -249,8 +264,29 @@ impl Link {
             self.last_list = Instant::now();
             self.listed_at_us = now_us();
             self.channels = self.connection.queue(&api("show", "channels as json")?);
+            self.awaits_list = true;
         }
         Ok(())
+    }
+
+    /// Subscribes what the events of living calls need, once.
+    ///
+    /// # Errors
+    /// The command cannot be built.
+    pub(super) fn follow_live(&mut self) -> Result<(), LinkError> {
+        if !self.is_live {
+            let events = Command::event(Format::Json, LIVE_EVENTS);
+            self.connection
+                .queue(&events.map_err(eslclient::Error::from)?);
+            self.is_live = true;
+        }
+        Ok(())
+    }
+
+    /// Returns whether every question about what lives is answered.
+    pub(super) fn is_caught_up(&self) -> bool {
+        let no_dumps = self.dumps.is_empty() && self.waiting_for_dump.is_empty();
+        !self.awaits_list && self.existence_checks.is_empty() && no_dumps
     }
 
     /// Asks the switch for a call that the events so far do not confirm, once there is a place.

@@ -20,6 +20,8 @@ mod event_loop;
 mod follower;
 mod gap_check;
 mod link;
+mod live;
+mod live_tracking;
 mod other_switches;
 mod peer_instances;
 mod questions;
@@ -31,10 +33,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use eslclient::Limits;
+use switchhook_core::call_history::LookupRecord;
 use switchhook_core::finished_call::FinishedCall;
+use switchhook_core::live_events::{EventChoices, LiveEvents};
 use switchhook_core::secret::Secret;
 use switchhook_core::tenants::Tenants;
-use switchhook_store::FinishedCallRecord;
+use switchhook_store::{FinishedCallRecord, NewEvent};
+use tokio::sync::broadcast;
 
 pub(crate) use call_verifier::{CallClaim, CallVerifier, Confirmation};
 pub use cdrs::{CdrInbox, CdrOptions, CdrRejection};
@@ -83,4 +88,22 @@ pub trait FinishCall: Send + Sync {
     fn tenants(&self) -> Arc<Tenants> {
         Arc::default()
     }
+
+    /// Returns what is told of calls while they live; `None` for nothing.
+    fn event_choices(&self) -> Option<Arc<EventChoices>> {
+        None
+    }
+
+    /// Returns the events that are told of a living call.
+    fn events(&self, _of: &LiveEvents) -> Vec<NewEvent> {
+        Vec::new()
+    }
+
+    /// Returns a receiver of the lookups that end from now on.
+    fn ended_lookups(&self) -> Option<EndedLookups> {
+        None
+    }
 }
+
+/// Receives each lookup that ends in the middle of a call.
+pub type EndedLookups = broadcast::Receiver<Arc<LookupRecord>>;

@@ -22,6 +22,7 @@ impl CallTracker {
     /// # Errors
     /// The store cannot be read; the call may be repeated.
     pub(super) async fn restore_stored(&mut self, store: &Store) -> Result<(), StoreError> {
+        self.update_live();
         if self.is_restored {
             return Ok(());
         }

@@ -16,7 +16,7 @@ use tracing::{error, info, warn};
 use super::FinishCall;
 use super::cdrs::CdrRejection;
 use switchhook_core::finished_call::FinishedCall;
-use switchhook_store::{FinishedCallRecord, Store, StoreError, StoredLeg};
+use switchhook_store::{FinishedCallRecord, NewEvent, Store, StoreError, StoredLeg};
 
 /// Commands that may wait. When the queue is full, the switch is not read.
 const QUEUE_CAPACITY: usize = 1024;
@@ -34,6 +34,8 @@ const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(5);
 pub(crate) enum StoreCommand {
     /// Stores a leg in its present state.
     Leg(StoredLeg),
+    /// Stores an event of a living call.
+    Event(Box<NewEvent>),
     /// Removes a leg.
     Forget {
         /// The switch's name.
@@ -149,7 +151,8 @@ fn without_overtaken(commands: Vec<StoreCommand>) -> Vec<StoreCommand> {
                 let legs = call.record.legs.iter();
                 overtaken.extend(legs.map(|uuid| (call.record.switch.clone(), uuid.clone())));
             }
-            StoreCommand::Switch { .. }
+            StoreCommand::Event(_)
+            | StoreCommand::Switch { .. }
             | StoreCommand::CdrsRead { .. }
             | StoreCommand::Notify(_) => {}
         }
@@ -210,6 +213,7 @@ async fn after_storing(store: &Store, stored: Vec<StoreCommand>, complete: bool)
                 drop(store.put_cdr_progress(&switch, until_us).await);
             }
             StoreCommand::Leg(_)
+            | StoreCommand::Event(_)
             | StoreCommand::Forget { .. }
             | StoreCommand::Finish(_)
             | StoreCommand::Switch { .. } => {}
@@ -224,6 +228,10 @@ fn skip_failing(command: &StoreCommand, fault: &StoreError) {
         StoreCommand::Leg(leg) => {
             let (call_uuid, leg_uuid) = (&leg.call_id, &leg.leg_uuid);
             error!(%fault, call_uuid, leg_uuid, "a leg is not stored");
+        }
+        StoreCommand::Event(event) => {
+            let (call_uuid, event) = (&event.call_uuid, &event.fact);
+            error!(%fault, call_uuid, event, "an event of a call is not stored");
         }
         StoreCommand::Forget { uuid, .. } => {
             error!(%fault, leg_uuid = uuid, "a leg is not removed")
@@ -245,6 +253,7 @@ async fn put(
 ) -> Result<(), StoreError> {
     match command {
         StoreCommand::Leg(leg) => store.put_leg(leg).await,
+        StoreCommand::Event(event) => store.put_event(*event).await.map(drop),
         StoreCommand::Forget { switch, uuid } => store.remove_legs(&switch, vec![uuid]).await,
         StoreCommand::Finish(call) => finish(store, documents, call).await,
         StoreCommand::Switch { address, name } => store.put_switch_name(&address, &name).await,
@@ -315,6 +324,7 @@ mod tests {
             summary: None,
             history: String::new(),
             unpublished: None,
+            events: Vec::new(),
         };
         StoreCommand::Finish(Finishing::new(record, FinishedCall::new(Vec::new())))
     }

@@ -15,6 +15,9 @@ const ERROR_BYTES: usize = 500;
 
 const GONE: u16 = 410;
 
+/// The outcome of an event that was not delivered in time, in metrics.
+pub(super) const EXPIRED: &str = "expired";
+
 /// Sends `claimed` once and stores the outcome.
 pub(super) async fn attempt<D: Deliver>(
     store: Store,
@@ -83,12 +86,18 @@ fn decide(
     let (attempt, since_first) = (claimed.attempt, claimed.since_first);
     let requested = requested_wait(answer, clock);
     let outcome = requested.map_or(AttemptFailure::Failed, AttemptFailure::RetryAfter);
-    let settled = match retry::next_step(attempt, since_first, outcome, &mut fastrand::Rng::new()) {
+    let mut rng = fastrand::Rng::new();
+    let step = match claimed.expires_in {
+        Some(left) => retry::next_step_of_event(attempt, left, outcome, &mut rng),
+        None => retry::next_step(attempt, since_first, outcome, &mut rng),
+    };
+    let settled = match step {
         NextStep::RetryIn(wait) => DeliveryOutcome::Retry {
             wait,
             not_before: retry::min_gap(attempt).max(requested.unwrap_or_default()),
         },
         NextStep::Dead => DeliveryOutcome::Dead,
+        NextStep::Expired => DeliveryOutcome::Expired,
     };
     let ended = match (answer, requested) {
         (
@@ -182,6 +191,18 @@ fn record_outcome(claimed: &ClaimedDocument, decision: &Decision, report: &Attem
                 "not delivered in eight days: kept as dead; `switchhook outbox retry` sends it again"
             );
             "dead"
+        }
+        DeliveryOutcome::Expired => {
+            tracing::warn!(
+                webhook_id,
+                endpoint,
+                call_uuid,
+                attempt,
+                status,
+                error,
+                "an event was not delivered in time and has expired"
+            );
+            EXPIRED
         }
     };
     metrics::counter!(switchhook_core::metric_names::DELIVERIES,

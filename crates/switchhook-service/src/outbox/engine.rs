@@ -18,7 +18,7 @@ use super::{Deliver, Endpoint, Endpoints, LEASE, Outbox, OutboxOptions};
 use switchhook_core::clock;
 use switchhook_core::health::Health;
 use switchhook_core::metric_names;
-use switchhook_store::{ClaimRequest, ClaimedDocument, Lease, Store, StoreError};
+use switchhook_store::{ClaimRequest, ClaimedDocument, Lease, Store, StoreError, is_event_lane};
 
 /// The result of a task, with its endpoint's name.
 enum TaskResult {
@@ -155,13 +155,24 @@ impl<D: Deliver> Engine<D> {
     /// endpoint comes first each turn, so that none waits for ever. An endpoint with nothing in
     /// flight may always start one attempt: endpoints that never answer must not take its turn.
     fn shares(&mut self, now: Instant) -> Vec<ClaimShare> {
+        // Events have as much room again: a receiver of theirs that is slow delays no document.
+        let mut shares = self.shares_of(false, now);
+        shares.extend(self.shares_of(true, now));
+        self.turn = self.turn.wrapping_add(1);
+        shares
+    }
+
+    fn shares_of(&mut self, events: bool, now: Instant) -> Vec<ClaimShare> {
+        let is_one = |name: &str| is_event_lane(name) == events;
         let under_way = self.tasks.values().filter(|task| task.lease.is_some());
+        let under_way = under_way.filter(|task| is_one(&task.endpoint));
         let mut left = self
             .options
             .in_flight
             .max(1)
             .saturating_sub(under_way.count());
         let limiters = self.limiters.iter_mut();
+        let limiters = limiters.filter(|(name, _)| is_one(name));
         let rooms = limiters.map(|(name, (options, limiter))| {
             let least = usize::from(limiter.is_idle());
             (name, limiter.room(options, now), least)
@@ -170,7 +181,6 @@ impl<D: Deliver> Engine<D> {
         if !rooms.is_empty() {
             let first = self.turn % rooms.len();
             rooms.rotate_left(first);
-            self.turn = self.turn.wrapping_add(1);
         }
         let mut lanes_left = rooms.len();
         let mut shares = Vec::with_capacity(lanes_left);

@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use metrics::gauge;
 use tokio::sync::watch;
 
+use super::attempt::EXPIRED;
 use switchhook_core::health::Health;
 use switchhook_core::metric_names;
-use switchhook_store::{Retention, Store, StoreError};
+use switchhook_store::{Retention, Store, StoreError, is_event_lane};
 
 /// Updates `health` with paused and unknown endpoints, then removes what `keep` no longer keeps.
 ///
@@ -33,6 +34,10 @@ pub(super) async fn housekeeping(
         *health = found;
         changed
     });
+    for endpoint in store.expire_events().await? {
+        metrics::counter!(metric_names::DELIVERIES, "endpoint" => endpoint, "outcome" => EXPIRED)
+            .increment(1);
+    }
     store.prune(keep).await.map(drop)
 }
 
@@ -50,7 +55,9 @@ async fn problems(store: &Store, known: &BTreeSet<String>) -> Result<Vec<String>
         ));
     }
     for backlog in store.backlogs().await? {
-        if backlog.waiting > 0 && !known.contains(&backlog.endpoint) {
+        // Events that no flow sends any more expire soon.
+        let expires = is_event_lane(&backlog.endpoint);
+        if backlog.waiting > 0 && !expires && !known.contains(&backlog.endpoint) {
             let (waiting, endpoint) = (backlog.waiting, backlog.endpoint);
             problems.push(format!(
                 "{waiting} documents wait for [webhooks.{endpoint}], which is not in the configuration; add it again"

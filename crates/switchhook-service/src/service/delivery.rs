@@ -14,7 +14,7 @@ use crate::outbox::content::{FALLBACK_URL, flow_variables};
 use crate::outbox::{Deliver, Delivery, Reply};
 use crate::traces::TracesHandle;
 use switchhook_core::outcome::Reason;
-use switchhook_store::{DeliveryKind, RequestContent};
+use switchhook_store::{DeliveryKind, RequestContent, webhook_of};
 use switchhook_webhook::breakers::Breakers;
 use switchhook_webhook::{self as webhook, Client, Prepared, Webhook};
 
@@ -66,15 +66,15 @@ impl CurrentWebhooks {
 impl Deliver for WebhookSender {
     async fn deliver(&self, delivery: &Delivery) -> Result<Reply, String> {
         let current = self.webhooks.load_full();
-        let task = current.by_name.get(&delivery.endpoint);
+        let task = current.by_name.get(webhook_of(&delivery.endpoint));
         let webhook = task
             .and_then(|task| task.webhook())
             .ok_or_else(|| format!("no webhook is named {:?} any more", delivery.endpoint))?;
         let mut request = request(webhook, delivery)?;
         let breakers = match delivery.kind {
             DeliveryKind::Request => Some(&*self.breakers),
-            // No caller waits for a document, and its endpoint has a rate limit of its own.
-            DeliveryKind::Document => None,
+            // No caller waits for a document or an event, and its endpoint has a rate limit of its own.
+            DeliveryKind::Document | DeliveryKind::Event => None,
         };
         webhook.authorize(&mut request.headers);
         let traces = self.traces.current();

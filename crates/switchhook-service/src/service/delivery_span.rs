@@ -21,7 +21,7 @@ impl DeliverySpan {
     pub(super) fn begin(traces: &Traces, delivery: &Delivery, request: &mut Prepared) -> Self {
         let trace = traces.of(&delivery.call_uuid);
         let parent = match delivery.kind {
-            DeliveryKind::Document => Some(trace.root()),
+            DeliveryKind::Document | DeliveryKind::Event => Some(trace.root()),
             // The span of the call's webhook run has this id.
             DeliveryKind::Request => Some(SpanId::of(&delivery.webhook_id)),
         };

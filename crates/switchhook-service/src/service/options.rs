@@ -13,6 +13,7 @@ use crate::recorder::{Recorder, Secrets};
 use eslclient::{Limits, MemoryBudget};
 use switchhook_admin::{Guard, SharedGuard};
 use switchhook_core::mask::Mask;
+use switchhook_store::event_lane;
 use switchhook_store::{Role, StoreOptions};
 use switchhook_webhook::breakers::BreakerConfig;
 use switchhook_webhook::options::Auth;
@@ -46,6 +47,9 @@ pub(super) fn endpoints(config: &Config) -> Result<Endpoints, Diagnostics> {
             signer,
             taken: webhook.delivery.taken.clone(),
         };
+        if config.gets_events(name) {
+            endpoints.insert(event_lane(name), endpoint.clone());
+        }
         endpoints.insert(name.clone(), endpoint);
     }
     config.accept(faults)?;

@@ -1,6 +1,6 @@
 //! Calls: legs in progress, finished calls, and what the report and the operator's page show.
 
-use super::{NewDocument, NewUnpublishedCall};
+use super::{NewDocument, NewEvent, NewUnpublishedCall};
 
 /// A leg of a call in progress.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,6 +87,20 @@ pub struct FinishedCallRecord {
     pub history: String,
     /// Set when the documents are built only once the recordings can be fetched.
     pub unpublished: Option<NewUnpublishedCall>,
+    /// The last events of the call while it lived.
+    pub events: Vec<NewEvent>,
+}
+
+impl FinishedCallRecord {
+    /// Returns the record with another name of the switch.
+    #[must_use]
+    pub fn of_switch(mut self, name: String) -> Self {
+        for event in &mut self.events {
+            event.switch.clone_from(&name);
+        }
+        self.switch = name;
+        self
+    }
 }
 
 /// A search among the newest finished calls; every condition must match.

@@ -13,6 +13,8 @@ pub struct Lease {
     pub(crate) token: Vec<u8>,
     /// The document's `webhook-id`, for messages.
     pub(crate) webhook_id: String,
+    /// It is an event: the next one of its call waits for it.
+    pub(crate) is_event: bool,
 }
 
 impl Lease {
@@ -44,6 +46,8 @@ pub struct ClaimedDocument {
     pub attempt: u32,
     /// From the first attempt to this one.
     pub since_first: Duration,
+    /// How long an event is still worth sending; `None` for another kind.
+    pub expires_in: Option<Duration>,
 }
 
 /// How many documents of one endpoint may be claimed.
@@ -69,4 +73,6 @@ pub enum DeliveryOutcome {
     },
     /// The last attempt failed.
     Dead,
+    /// The attempt failed, and the event is too old for another one.
+    Expired,
 }

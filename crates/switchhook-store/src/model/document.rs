@@ -15,6 +15,8 @@ pub enum DeliveryKind {
     Document,
     /// The request of a webhook with `wait_for_response = false`; any number for each call.
     Request,
+    /// What happened in a call while it lived; numbered in its call.
+    Event,
 }
 
 impl DeliveryKind {
@@ -23,6 +25,7 @@ impl DeliveryKind {
         match self {
             Self::Document => "document",
             Self::Request => "request",
+            Self::Event => "event",
         }
     }
 
@@ -30,6 +33,7 @@ impl DeliveryKind {
     pub(crate) fn from_word(word: &str) -> Self {
         match word {
             "request" => Self::Request,
+            "event" => Self::Event,
             _ => Self::Document,
         }
     }
@@ -97,11 +101,19 @@ pub enum DocumentState {
     Delivered,
     /// Attempts failed for eight days; kept until it is replayed.
     Dead,
+    /// An event that was not delivered while it was worth sending.
+    Expired,
 }
 
 impl DocumentState {
     /// Every state, in the order of a document's life.
-    pub const ALL: [Self; 4] = [Self::Waiting, Self::Leased, Self::Delivered, Self::Dead];
+    pub const ALL: [Self; 5] = [
+        Self::Waiting,
+        Self::Leased,
+        Self::Delivered,
+        Self::Dead,
+        Self::Expired,
+    ];
 
     /// Returns the word in the store, in lists and on the command line.
     #[must_use]
@@ -111,6 +123,7 @@ impl DocumentState {
             Self::Leased => "leased",
             Self::Delivered => "delivered",
             Self::Dead => "dead",
+            Self::Expired => "expired",
         }
     }
 
@@ -118,7 +131,7 @@ impl DocumentState {
     pub(crate) const fn due(self, due_ms: i64) -> Option<i64> {
         match self {
             Self::Waiting | Self::Leased => Some(due_ms),
-            Self::Delivered | Self::Dead => None,
+            Self::Delivered | Self::Dead | Self::Expired => None,
         }
     }
 }
@@ -136,7 +149,7 @@ impl std::str::FromStr for DocumentState {
         Self::ALL
             .into_iter()
             .find(|state| state.as_str() == word)
-            .ok_or_else(|| format!("{word:?} is not waiting, leased, delivered or dead"))
+            .ok_or_else(|| format!("{word:?} is not waiting, leased, delivered, dead or expired"))
     }
 }
 
@@ -155,6 +168,10 @@ pub struct DocumentRow {
     pub call_uuid: String,
     /// The flow's name.
     pub flow: String,
+    /// An event's number in its call; `None` for another kind.
+    pub sequence: Option<i64>,
+    /// What an event tells, for example `answered`; `None` for another kind.
+    pub event: Option<String>,
     /// The state.
     pub state: DocumentState,
     /// Attempts begun.

@@ -6,6 +6,7 @@ mod attempt;
 mod call;
 mod claim;
 mod document;
+mod event;
 mod retention;
 mod server;
 mod unpublished;
@@ -20,6 +21,7 @@ pub use document::{
     DeliveryKind, DocumentDetail, DocumentFilter, DocumentRow, DocumentState, EndpointBacklog,
     NewDocument, RequestContent,
 };
+pub use event::{NewEvent, RenderEvent};
 pub use retention::Retention;
 pub use server::DatabaseServer;
 pub use unpublished::{NewUnpublishedCall, PublishedCall, UnpublishedCall};

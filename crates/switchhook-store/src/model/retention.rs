@@ -11,7 +11,7 @@ pub struct Retention {
     pub calls: Option<Duration>,
     /// Persisted responses, counted from the response.
     pub responses: Option<Duration>,
-    /// Delivered documents and requests, counted from the delivery.
+    /// Delivered documents, requests and events, counted from the delivery, and expired events.
     pub delivered: Option<Duration>,
     /// Dead documents and requests, counted from the last attempt.
     pub dead: Option<Duration>,
@@ -26,11 +26,18 @@ impl Retention {
         dead: None,
     };
 
-    /// Returns the oldest time (Unix milliseconds) that is kept of calls, responses, delivered
-    /// and dead documents, in this order; `None` where everything is kept.
-    pub(crate) fn oldest_kept_ms(&self, now_ms: i64) -> [Option<i64>; 4] {
-        [self.calls, self.responses, self.delivered, self.dead]
-            .map(|keep| Some(now_ms.saturating_sub(millis(keep?))))
+    /// Returns the oldest time (Unix milliseconds) that is kept of calls, responses, delivered,
+    /// dead and expired documents, in this order; `None` where everything is kept.
+    pub(crate) fn oldest_kept_ms(&self, now_ms: i64) -> [Option<i64>; 5] {
+        let expired = self.delivered;
+        [
+            self.calls,
+            self.responses,
+            self.delivered,
+            self.dead,
+            expired,
+        ]
+        .map(|keep| Some(now_ms.saturating_sub(millis(keep?))))
     }
 }
 

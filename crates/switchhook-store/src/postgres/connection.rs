@@ -64,6 +64,7 @@ const DIALECT: Dialect = dialect::dialect! {
     attempt_id: "id",
     // What another instance is changing at the moment is left to it.
     skip_locked: " FOR UPDATE SKIP LOCKED",
+    is_shared: true,
     legs: "SELECT switch, call_id, leg_uuid, created_us, known, json FROM leg
            ORDER BY switch, call_id, leg_uuid",
     insert_response:
@@ -73,6 +74,7 @@ const DIALECT: Dialect = dialect::dialect! {
         "WITH due AS (
              SELECT id AS due_id FROM document
              WHERE endpoint = $4 AND state IN ('waiting', 'leased') AND due_ms <= $2
+                        AND (expires_ms IS NULL OR expires_ms > $2)
                AND NOT EXISTS (SELECT 1 FROM pause WHERE pause.endpoint = $4)
              ORDER BY due_ms LIMIT $5 FOR UPDATE SKIP LOCKED)
          UPDATE document SET state = 'leased', lease = $1, due_ms = $2 + $3,
@@ -80,7 +82,7 @@ const DIALECT: Dialect = dialect::dialect! {
                              last_ms = $2
          FROM due WHERE id = due_id
          RETURNING id, webhook_id, kind, endpoint, call_uuid, flow, method, url, headers, body,
-                   attempts, first_ms",
+                   attempts, first_ms, expires_ms",
     make_backlog_due:
         "UPDATE document SET due_ms = greatest($1, not_before_ms)
          WHERE id IN (SELECT id FROM document

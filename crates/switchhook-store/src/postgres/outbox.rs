@@ -35,6 +35,10 @@ impl Write<PgConnection> for Settle {
         ];
         let values = [&self.values(now_ms)[..], history].concat();
         let settled = db.row(sql, &values, |row| row.integer("settled")).await?;
-        Ok(settled == 1)
+        let is_held = settled == 1;
+        if is_held {
+            self.free_next(db, now_ms).await?;
+        }
+        Ok(is_held)
     }
 }

@@ -1,6 +1,6 @@
 //! What is written when a call is finished.
 
-use super::{SqlConnection, outbox, statements, unpublished, values};
+use super::{SqlConnection, events, outbox, statements, unpublished, values};
 use crate::model::{CallSummary, FinishedCallRecord};
 use crate::new_id;
 use crate::operation::{Operation, Write};
@@ -74,6 +74,9 @@ impl<C: FinishSteps> Write<C> for FinishCall {
             let inserted =
                 outbox::insert_document(db, of_call, (&new_id(), document), now_ms).await?;
             is_new.push(inserted);
+        }
+        for event in &call.events {
+            events::insert(db, event, now_ms).await?;
         }
         unpublished::insert(db, call, now_ms).await?;
         Ok(Finished::Stored(is_new))

@@ -6,6 +6,8 @@
 /// The texts of one database. Parameters are numbered alike in both.
 #[derive(Debug)]
 pub(crate) struct Dialect {
+    /// Other instances may write to the database.
+    pub(crate) is_shared: bool,
     /// The column that orders attempts.
     pub(crate) attempt_id: &'static str,
     /// Every leg of every call in progress.
@@ -14,6 +16,8 @@ pub(crate) struct Dialect {
     pub(crate) insert_response: &'static str,
     /// Leases at most `$5` due documents of endpoint `$4`.
     pub(crate) claim: &'static str,
+    /// Marks at most `$2` events that expired before `$1`; returns their endpoints.
+    pub(crate) expire_events: &'static str,
     /// Makes at most `$3` waiting documents of endpoint `$2` due.
     pub(crate) make_backlog_due: &'static str,
     /// Leases at most `$4` due calls that wait for recordings.
@@ -56,9 +60,9 @@ pub(crate) struct Dialect {
     pub(crate) responses_of_calls: &'static str,
     /// How many calls wait for recordings, and until when.
     pub(crate) count_unpublished: &'static str,
-    /// Removes at most `$2` calls, responses, delivered and dead documents that are older than
+    /// Removes at most `$2` calls, responses, delivered, dead and expired documents older than
     /// `$1`.
-    pub(crate) prune: [&'static str; 4],
+    pub(crate) prune: [&'static str; 5],
     /// Removes calls, responses, documents and waiting calls by their ids.
     pub(crate) delete: [&'static str; 4],
 }
@@ -67,7 +71,7 @@ pub(crate) struct Dialect {
 macro_rules! select_documents {
     ($attempt_id:literal) => {
         concat!(
-            "SELECT id, webhook_id, kind, endpoint, switch, call_uuid, flow, state, attempts,
+            "SELECT id, webhook_id, kind, endpoint, switch, call_uuid, flow, sequence, fact, state, attempts,
                     inserted_ms, due_ms, last_ms, CAST(length(body) AS bigint) AS body_bytes,
                     (SELECT coalesce(error, 'HTTP ' || status) FROM attempt
                      WHERE document_id = document.id
@@ -159,7 +163,7 @@ macro_rules! dialect {
             replay: concat!(
                 "UPDATE document SET state = 'waiting', due_ms = $6 + $7 * chosen.turn,
                                      attempts = 0, first_ms = NULL, not_before_ms = 0,
-                                     settled_ms = NULL
+                                     settled_ms = NULL, expires_ms = NULL
                  FROM (SELECT id AS chosen_id, row_number() OVER (ORDER BY id) - 1 AS turn
                        FROM document WHERE state <> 'leased' AND ",
                 $crate::sql::dialect::document_filter!($in_list),
@@ -205,6 +209,11 @@ macro_rules! dialect {
                     "state = 'dead' AND settled_ms < $1",
                     $skip_locked
                 ),
+                $crate::sql::dialect::prune!(
+                    "document",
+                    "state = 'expired' AND settled_ms < $1",
+                    $skip_locked
+                ),
             ],
             delete: [
                 concat!("DELETE FROM call WHERE id ", $in_list!("$1")),
@@ -212,6 +221,15 @@ macro_rules! dialect {
                 concat!("DELETE FROM document WHERE id ", $in_list!("$1")),
                 concat!("DELETE FROM unpublished WHERE id ", $in_list!("$1")),
             ],
+            expire_events: concat!(
+                "UPDATE document SET state = 'expired', lease = NULL, settled_ms = $1
+                 WHERE id IN (SELECT id FROM document
+                              WHERE kind = 'event' AND state IN ('waiting', 'leased')
+                                AND expires_ms <= $1 AND (state = 'waiting' OR due_ms <= $1)
+                              LIMIT $2",
+                $skip_locked,
+                ") RETURNING endpoint"
+            ),
             $($statement: $text,)*
         }
     };

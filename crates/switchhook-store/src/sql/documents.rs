@@ -7,8 +7,8 @@ use crate::clock::millis;
 use crate::model::{DocumentDetail, DocumentFilter, DocumentRow, EndpointBacklog};
 use crate::operation::{Operation, Write};
 
-/// Documents that are shown of one call.
-const DOCUMENTS_OF_CALL: u32 = 100;
+/// Documents, requests and events that are shown of one call.
+const DOCUMENTS_OF_CALL: u32 = 500;
 
 /// Returns the five values of a filter, then `further` ones.
 fn filter_values<'a>(

@@ -12,6 +12,7 @@ mod columns;
 mod connection;
 pub(crate) mod dialect;
 pub(crate) mod documents;
+pub(crate) mod events;
 pub(crate) mod legs;
 pub(crate) mod outbox;
 mod probe;

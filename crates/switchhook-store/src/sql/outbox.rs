@@ -132,6 +132,20 @@ impl Settle {
         ]
     }
 
+    /// Makes the call's next event due, if this one is settled for good.
+    pub(crate) async fn free_next<C: SqlConnection>(
+        &self,
+        db: &mut C,
+        now_ms: i64,
+    ) -> Result<(), sqlx::Error> {
+        let is_settled = !matches!(self.outcome, DeliveryOutcome::Retry { .. });
+        if self.lease.is_event && is_settled {
+            let values = values![now_ms, self.lease.id];
+            db.run(statements::FREE_NEXT_EVENT, values).await?;
+        }
+        Ok(())
+    }
+
     /// Returns when the attempt began, by the store's clock, and how long it took.
     pub(crate) fn attempt_times(&self, now_ms: i64) -> (i64, i64) {
         let took_ms = millis(self.result.took);
@@ -144,6 +158,7 @@ impl Settle {
             DeliveryOutcome::Delivered => ("delivered", Duration::ZERO, Duration::ZERO),
             DeliveryOutcome::Retry { wait, not_before } => ("waiting", wait, not_before),
             DeliveryOutcome::Dead => ("dead", Duration::ZERO, Duration::ZERO),
+            DeliveryOutcome::Expired => ("expired", Duration::ZERO, Duration::ZERO),
         }
     }
 }

@@ -115,20 +115,24 @@ pub(crate) fn claimed_document(
     now_ms: i64,
 ) -> Result<ClaimedDocument, Error> {
     let webhook_id = row.text("webhook_id")?;
+    let kind = delivery_kind(row)?;
+    let expires_ms = row.optional_integer("expires_ms")?;
     Ok(ClaimedDocument {
         lease: Lease {
             id: row.integer("id")?,
             token: token.to_vec(),
             webhook_id: webhook_id.clone(),
+            is_event: kind == DeliveryKind::Event,
         },
         webhook_id,
-        kind: delivery_kind(row)?,
+        kind,
         endpoint: row.text("endpoint")?,
         call_uuid: row.text("call_uuid")?,
         flow: row.text("flow")?,
         content: request_content(row)?,
         attempt: row.count("attempts")?,
         since_first: between(row.integer("first_ms")?, now_ms),
+        expires_in: expires_ms.map(|expires_ms| between(now_ms, expires_ms)),
     })
 }
 
@@ -144,6 +148,8 @@ pub(crate) fn document_row(row: &impl Columns) -> Result<DocumentRow, Error> {
         switch: row.text("switch")?,
         call_uuid: row.text("call_uuid")?,
         flow: row.text("flow")?,
+        sequence: row.optional_integer("sequence")?,
+        event: row.optional_text("fact")?.map(|fact| first_word(&fact)),
         state,
         attempts: row.count("attempts")?,
         inserted_ms: row.integer("inserted_ms")?,
@@ -152,6 +158,11 @@ pub(crate) fn document_row(row: &impl Columns) -> Result<DocumentRow, Error> {
         body_bytes: row.count("body_bytes")?,
         last_result: row.optional_text("last_result")?.unwrap_or_default(),
     })
+}
+
+/// Returns the kind of an event, with which its name in the call begins.
+fn first_word(fact: &str) -> String {
+    fact.split(' ').next().unwrap_or(fact).to_owned()
 }
 
 pub(crate) fn attempt(row: &impl Columns) -> Result<Attempt, Error> {

@@ -51,6 +51,32 @@ pub(crate) const INSERT_DOCUMENT: &str =
      VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'waiting', $11, $11, $12)
      ON CONFLICT DO NOTHING";
 
+/// The numbers and names of a call's events.
+pub(crate) const EVENTS_OF_CALL: &str = "SELECT sequence, fact FROM document
+     WHERE kind = 'event' AND switch = $1 AND call_uuid = $2 AND created_us = $3";
+
+/// An event, due at once, or `$12` ms later if one before it of the same call is not settled.
+pub(crate) const INSERT_EVENT: &str =
+    "INSERT INTO document (webhook_id, kind, switch, call_uuid, created_us, flow, endpoint, method,
+                           url, headers, body, state, inserted_ms, due_ms, expires_ms, sequence, fact)
+     SELECT $1, 'event', $2, $3, $4, $5, $6, $7, $8, $9, $10, 'waiting', $11,
+            CASE WHEN EXISTS (SELECT 1 FROM document AS before
+                              WHERE before.kind = 'event' AND before.switch = $2
+                                AND before.call_uuid = $3 AND before.created_us = $4
+                                AND before.endpoint = $6 AND before.state IN ('waiting', 'leased'))
+                 THEN $11 + $12 ELSE $11 END, $13, $14, $15
+     ON CONFLICT DO NOTHING";
+
+/// Makes due at `$1` the next event of the call of the event `$2`.
+pub(crate) const FREE_NEXT_EVENT: &str = "UPDATE document SET due_ms = $1
+     WHERE state = 'waiting' AND attempts = 0 AND due_ms > $1 AND id =
+         (SELECT next.id FROM document AS next, document AS this
+          WHERE this.id = $2 AND next.kind = 'event' AND next.switch = this.switch
+            AND next.call_uuid = this.call_uuid AND next.created_us = this.created_us
+            AND next.endpoint = this.endpoint AND next.sequence > this.sequence
+            AND next.state = 'waiting'
+          ORDER BY next.sequence LIMIT 1)";
+
 /// Frees what was leased under a token; the attempts never began.
 pub(crate) const FREE_CLAIM: &str =
     "UPDATE document SET state = 'waiting', lease = NULL, due_ms = $1, attempts = attempts - 1

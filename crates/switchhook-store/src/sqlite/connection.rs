@@ -38,6 +38,7 @@ const DIALECT: Dialect = dialect::dialect! {
     in_list: in_list,
     attempt_id: "rowid",
     skip_locked: "",
+    is_shared: false,
     // One instance has the file: a leg has neither creation nor rank.
     legs: "SELECT switch, call_id, leg_uuid, NULL AS created_us, 0 AS known, json FROM leg
            ORDER BY switch, call_id",
@@ -50,10 +51,11 @@ const DIALECT: Dialect = dialect::dialect! {
                              last_ms = $2
          WHERE id IN (SELECT id FROM document
                       WHERE endpoint = $4 AND state IN ('waiting', 'leased') AND due_ms <= $2
+                        AND (expires_ms IS NULL OR expires_ms > $2)
                         AND NOT EXISTS (SELECT 1 FROM pause WHERE pause.endpoint = $4)
                       ORDER BY due_ms LIMIT $5)
          RETURNING id, webhook_id, kind, endpoint, call_uuid, flow, method, url, headers, body,
-                   attempts, first_ms",
+                   attempts, first_ms, expires_ms",
     make_backlog_due:
         "UPDATE document SET due_ms = max($1, not_before_ms)
          WHERE id IN (SELECT id FROM document

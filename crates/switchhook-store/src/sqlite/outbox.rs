@@ -14,6 +14,7 @@ impl Write<SqliteConnection> for Settle {
         let is_held = db.run(settle_document!(), &values).await? == 1;
         if is_held {
             self.add_attempt(db, now_ms).await?;
+            self.free_next(db, now_ms).await?;
         }
         Ok(is_held)
     }

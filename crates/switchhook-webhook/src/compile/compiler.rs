@@ -259,7 +259,8 @@ impl Compiler {
             key,
             format!("templates have no value named {root:?}"),
             "use flow.key.NAME, call.NAME or channel[\"NAME\"]; after the call also callDetails, \
-             keys, recordingUrls and document",
+             keys, recordingUrls and document; in events of living calls also type, sequence, \
+             time, leg, other and from",
         );
     }
 

@@ -11,6 +11,8 @@ pub struct TemplateName {
     pub waiting: bool,
     /// It has a value after the call.
     pub after: bool,
+    /// It has a value in an event of a living call, and nowhere else.
+    pub event: bool,
 }
 
 const fn both(name: &'static str) -> TemplateName {
@@ -18,6 +20,7 @@ const fn both(name: &'static str) -> TemplateName {
         name,
         waiting: true,
         after: true,
+        event: false,
     }
 }
 
@@ -26,6 +29,7 @@ const fn waiting(name: &'static str) -> TemplateName {
         name,
         waiting: true,
         after: false,
+        event: false,
     }
 }
 
@@ -34,6 +38,16 @@ const fn after(name: &'static str) -> TemplateName {
         name,
         waiting: false,
         after: true,
+        event: false,
+    }
+}
+
+const fn event(name: &'static str) -> TemplateName {
+    TemplateName {
+        name,
+        waiting: false,
+        after: false,
+        event: true,
     }
 }
 
@@ -84,6 +98,17 @@ pub const TEMPLATE_NAMES: &[TemplateName] = &[
     after("incomplete"),
     after("missing"),
     after("document"),
+    event("type"),
+    event("sequence"),
+    event("time"),
+    event("account"),
+    event("leg"),
+    event("other"),
+    event("from"),
+    event("lookup"),
+    event("recording"),
+    event("joined"),
+    event("legs"),
 ];
 
 /// Returns the fields of `call`.
@@ -120,7 +145,7 @@ pub(crate) fn misspelt(name: &str) -> Option<Option<String>> {
     is_key.then(|| Some(format!("flow.key.{rest}")))
 }
 
-/// Returns whether a name has a value only after the call.
+/// Returns whether a name has no value while the call waits, only after it or in its events.
 pub(crate) fn is_only_after(name: &str) -> bool {
     let start = match name.strip_prefix("call.") {
         Some(field) => format!("call.{}", field.split('.').next().unwrap_or(field)),

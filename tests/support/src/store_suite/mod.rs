@@ -4,6 +4,7 @@
 //! with [`conformance!`](crate::conformance).
 
 mod delivery;
+mod events;
 mod keeping;
 mod operation;
 mod unpublished;
@@ -11,6 +12,7 @@ mod unpublished;
 use std::time::Duration;
 
 pub use delivery::*;
+pub use events::*;
 pub use keeping::*;
 pub use operation::*;
 use switchhook_store::{
@@ -56,6 +58,7 @@ pub fn finished(call: &str, legs: &[&str], webhooks: &[&str]) -> FinishedCallRec
         summary: Some(summary("outbound", 1_000)),
         history: String::new(),
         unpublished: None,
+        events: Vec::new(),
     }
 }
 
@@ -143,6 +146,9 @@ macro_rules! conformance {
             a_caller_is_found_and_forgotten_everywhere
             what_is_no_copy_is_refused
             a_call_waits_for_its_recordings_and_is_exchanged_for_its_documents_once
+            an_event_is_stored_once_and_numbered_in_its_call
+            what_stands_for_a_gap_is_not_stored_if_another_saw_everything
+            the_last_events_come_with_the_end_of_the_call
         }
         $crate::tests_of! { #[tokio::test(start_paused = true)] $factory;
             a_leased_document_is_nobody_elses_until_the_lease_ends
@@ -153,6 +159,8 @@ macro_rules! conformance {
             calls_and_answers_are_removed_when_they_are_old
             what_was_finished_is_remembered_for_an_hour
             a_call_that_waits_is_taken_over_when_its_lease_ends
+            an_event_waits_for_the_one_before_it_but_not_for_ever
+            an_event_that_is_too_old_expires_and_can_be_sent_again
         }
     };
 }

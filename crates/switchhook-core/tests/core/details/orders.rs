@@ -214,6 +214,7 @@ fn keep(
                 let leg = serde_json::to_string(ledger.leg(&uuid).unwrap()).unwrap();
                 store.insert(uuid, leg);
             }
+            Effect::Tell(_) => {}
             Effect::Forget(uuid) => {
                 store.remove(&uuid);
             }

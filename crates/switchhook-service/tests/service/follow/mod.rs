@@ -12,6 +12,7 @@ mod clouds;
 mod documents;
 mod gaps;
 mod link;
+mod live;
 mod memory;
 mod night;
 mod recordings;

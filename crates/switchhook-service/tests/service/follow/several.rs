@@ -119,6 +119,7 @@ async fn finished_elsewhere(database: &Database<'static>, channels: Vec<Finished
         summary: None,
         history: String::new(),
         unpublished: None,
+        events: Vec::new(),
     };
     store.finish_call(call).await.unwrap();
     store.close().await;
