@@ -342,6 +342,7 @@ fn log_failed_task(task: &str, result: Result<(), tokio::task::JoinError>) {
 fn log_started(config: &Config, esl: SocketAddr, http: SocketAddr) {
     info!(
         %esl,
+        %http,
         page = format!("http://{http}/"),
         webhooks = config.webhooks.len(),
         flows = config.flows.len(),

@@ -49,6 +49,7 @@ impl Shared {
                 }
                 Effect::Forget(uuid) => drop(self.legs.remove(&uuid)),
                 Effect::Over(call) => self.finish(*call),
+                Effect::Tell(_) => {}
             }
         }
     }
