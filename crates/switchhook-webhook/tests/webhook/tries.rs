@@ -357,7 +357,7 @@ fn too_many_urls_and_urls_that_are_none_are_faults_with_their_cure() {
     for url in [
         "crm.example",
         "https://crm.example:99999/",
-        "https://a.example/{{ other.x }}",
+        "https://a.example/{{ nobody.x }}",
         "",
     ] {
         let fault = compile(vec![url.into()]);
