@@ -8,7 +8,6 @@ use eslclient::{
     Client, ConnectOptions, Error, Limits, Retry, authenticate, open_inbound, open_outbound,
 };
 use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
-use tokio::net::TcpListener;
 
 use crate::captures;
 use crate::far_end::{command, output, reply, send};
@@ -112,8 +111,9 @@ async fn the_password_is_sent_and_each_refusal_names_its_cure() {
 
 #[tokio::test]
 async fn a_closed_port_and_a_silent_port_are_different_errors() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap().to_string();
+    let (socket, address) = test_support::ports::bound();
+    let listener = socket.listen(8).unwrap();
+    let address = address.to_string();
     let open = |within| open_inbound(&address, "ClueCon", Limits::default(), within);
     let fault = open(Duration::from_millis(1)).await.unwrap_err();
     assert!(matches!(fault, Error::Timeout { .. }));

@@ -103,8 +103,8 @@ async fn after_a_loss_it_subscribes_again_and_says_what_may_be_missed() {
 
 #[tokio::test]
 async fn it_waits_for_a_switch_that_is_not_there_yet() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
+    let (socket, address) = test_support::ports::bound();
+    let listener = socket.listen(8).unwrap();
     let mut supervisor = supervisor(&listener).await;
     drop(listener);
     for _ in 0..3 {

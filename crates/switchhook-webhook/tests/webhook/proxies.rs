@@ -188,9 +188,7 @@ async fn a_fault_of_the_proxy_names_the_proxy() {
 
 #[tokio::test]
 async fn a_proxy_that_is_not_there_is_named() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let nobody = listener.local_addr().unwrap();
-    drop(listener);
+    let nobody = test_support::ports::unused();
     // Too long for a label, so no name server is queried.
     let unknown = format!("{}.example", "a".repeat(64));
     for url in [SECURE, PLAIN] {

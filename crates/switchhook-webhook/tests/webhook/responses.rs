@@ -107,9 +107,7 @@ async fn a_connection_not_made_in_time_is_not_a_missing_answer() {
 
 #[tokio::test]
 async fn a_connection_that_fails_is_said_in_words() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let nobody = listener.local_addr().unwrap();
-    drop(listener);
+    let nobody = test_support::ports::unused();
     let outcome = send(nobody).await;
     let words = format!("could not connect to {nobody}: connection refused");
     failed(&outcome, Reason::ConnectionFailure, &words);

@@ -78,9 +78,8 @@ async fn serve(mut stream: TcpStream, acts: &'static [Act], seen: Seen) {
     }
 }
 
-async fn down() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    format!("http://{}/callers", listener.local_addr().unwrap())
+fn down() -> String {
+    format!("http://{}/callers", test_support::ports::unused())
 }
 
 fn webhook(urls: &[String], attempts: u32, attempt_timeout: Option<Duration>) -> Webhook {
@@ -113,7 +112,7 @@ fn reasons(outcome: &Outcome) -> Vec<Option<Reason>> {
 async fn a_failed_try_is_followed_by_the_next_url() {
     let quick = Some(Duration::from_millis(200));
     let faults = [
-        (down().await, Reason::ConnectionFailure),
+        (down(), Reason::ConnectionFailure),
         (server_of(&[Act::Close]).await.0, Reason::ConnectionFailure),
         (server_of(&[Act::Hang]).await.0, Reason::Timeout),
         (
@@ -268,7 +267,7 @@ async fn a_url_whose_circuit_is_open_is_passed_over_at_once() {
 async fn a_fallback_that_cannot_be_rendered_is_passed_over() {
     let (third, _) = server_of(&[Act::Good]).await;
     let lacking = "http://127.0.0.1:9/{{ flow.key.absent }}".to_owned();
-    let outcome = ask(&webhook(&[down().await, lacking, third], 1, None)).await;
+    let outcome = ask(&webhook(&[down(), lacking, third], 1, None)).await;
     assert!(outcome.verdict.is_ok(), "{outcome:?}");
     let expected = [
         Some(Reason::ConnectionFailure),
@@ -282,7 +281,7 @@ async fn a_fallback_that_cannot_be_rendered_is_passed_over() {
 #[tokio::test]
 async fn a_caller_who_hangs_up_cancels_the_try_that_is_under_way() {
     let (second, seen) = server_of(&[Act::Hang]).await;
-    let webhook = Arc::new(webhook(&[down().await, second], 1, None));
+    let webhook = Arc::new(webhook(&[down(), second], 1, None));
     let asked = Arc::clone(&webhook);
     let call = tokio::spawn(async move { ask(&asked).await });
     let wait_for = async |count: usize| {
@@ -299,12 +298,12 @@ async fn a_caller_who_hangs_up_cancels_the_try_that_is_under_way() {
 #[tokio::test]
 async fn a_delivery_is_tried_like_a_call() {
     let (second, seen) = server_of(&[Act::Good]).await;
-    let webhook = webhook(&[down().await, second], 1, None);
+    let webhook = webhook(&[down(), second], 1, None);
     let client = Client::new(open()).unwrap();
     let delivered = client.deliver(&webhook, prepare(&webhook), PATIENT, None);
     assert_eq!(delivered.await.unwrap().status, 200);
     assert_eq!(seen.lock().unwrap().len(), 1);
-    let urls = [down().await, down().await];
+    let urls = [down(), down()];
     let webhook = self::webhook(&urls, 1, None);
     let delivered = client.deliver(&webhook, prepare(&webhook), PATIENT, None);
     let failure = delivered.await.unwrap_err();
@@ -321,7 +320,7 @@ async fn no_caller_of_many_pays_for_the_fault_of_one_url() {
     // Longer than a busy machine needs for all of them.
     let quick = Some(Duration::from_secs(5));
     for first in [
-        down().await,
+        down(),
         server_of(&[Act::Hang]).await.0,
         server_of(&[Act::Status(503, "")]).await.0,
     ] {
