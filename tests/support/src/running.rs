@@ -13,10 +13,10 @@ use switchhook_service::call_control::{
 use switchhook_service::config::Config;
 use switchhook_service::service::{Service, compile};
 use tempfile::TempDir;
-use tokio::net::TcpListener;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 
+use crate::ports;
 use crate::receiver::Receiver;
 
 /// A time that no working test reaches.
@@ -142,8 +142,9 @@ impl Calls {
             tasks,
             Arc::new(LeftBehind(persistence)),
         ));
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let esl = listener.local_addr().unwrap();
+        // Closed before its clients are gone: no other test may get its port.
+        let (socket, esl) = ports::bound();
+        let listener = socket.listen(1024).unwrap();
         let stop = CancellationToken::new();
         tokio::spawn(Arc::clone(&call_control).serve(listener, stop.clone()));
         Self {
