@@ -43,9 +43,10 @@ impl FinishedCall {
     /// something. What took part is left out too: it may have talked with one of those legs.
     #[must_use]
     pub fn without(mut self, is_elsewhere: &dyn Fn(&str, Option<i64>) -> bool) -> Option<Self> {
-        let is_gone = |leg: &mut Leg| names(leg).any(|uuid| is_elsewhere(uuid, leg.created_us));
-        let gone: Vec<Leg> = self.legs.extract_if(.., is_gone).collect();
-        if gone.is_empty() {
+        let all = self.legs.len();
+        let is_gone = |leg: &Leg| names(leg).any(|uuid| is_elsewhere(uuid, leg.created_us));
+        self.legs.retain(|leg| !is_gone(leg));
+        if self.legs.len() == all {
             return Some(self);
         }
         for leg in &mut self.legs {

@@ -37,6 +37,11 @@ pub trait Headers {
     }
 }
 
+/// Returns when the switch sent an event, µs since 1970.
+pub(crate) fn sent_us(event: &dyn Headers) -> Option<i64> {
+    event.get("Event-Date-Timestamp")?.parse().ok()
+}
+
 impl<H: Headers> Headers for &H {
     fn get(&self, name: &str) -> Option<Cow<'_, str>> {
         (**self).get(name)

@@ -79,7 +79,11 @@ impl Recording {
     /// Returns the last part of the path.
     #[must_use]
     pub fn file_name(&self) -> &str {
-        let name = self.path.rsplit(['/', '\\']).next();
-        name.unwrap_or(&self.path)
+        file_name(&self.path)
     }
+}
+
+/// Returns the file's name of a path on the switch's machine, of any system.
+pub(crate) fn file_name(path: &str) -> &str {
+    path.rsplit(['/', '\\']).next().unwrap_or(path)
 }

@@ -375,14 +375,7 @@ impl RunningService {
 
     /// Returns the HTTP response at a path.
     pub fn get(&self, path: &str) -> String {
-        let mut stream = TcpStream::connect(&self.http).unwrap();
-        stream.set_read_timeout(Some(TIMEOUT)).unwrap();
-        let request =
-            format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
+        test_support::http::page(&self.http, path, TIMEOUT)
     }
 
     /// Waits until `/metrics` has a line.

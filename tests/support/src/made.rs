@@ -19,6 +19,23 @@ pub struct Made<'a> {
     pub headers: &'a [(&'a str, &'a str)],
 }
 
+impl<'a> Made<'a> {
+    /// Returns an inbound call of three seconds, answered after one.
+    pub fn inbound_call(uuid: &'a str, headers: &'a [(&'a str, &'a str)]) -> Self {
+        Self {
+            uuid,
+            inbound: true,
+            caller: "919879072567",
+            destination: "7000",
+            created: "2026-11-23T12:00:00.000Z",
+            answered: "2026-11-23T12:00:01.000Z",
+            ended: "2026-11-23T12:00:03.000Z",
+            headers,
+            ..Self::default()
+        }
+    }
+}
+
 impl Made<'_> {
     /// Returns an event with the values that the leg has at that point.
     pub fn event(&self, name: &str) -> Event {

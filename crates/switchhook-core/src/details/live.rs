@@ -9,6 +9,7 @@ use super::{DocumentFormat, entries, keys, took_part};
 use crate::leg::LiveLookup;
 use crate::live_events::{EventKind, LiveEvents, Occurrence};
 use crate::part::Part;
+use crate::recording;
 use crate::timestamp::rfc3339;
 use crate::variables::seconds;
 
@@ -38,7 +39,7 @@ pub fn live_event(
     put("from", event.from.as_ref().and_then(leg));
     put("joined", event.joined.as_ref().map(|joined| json!(joined)));
     put("lookup", event.lookup.as_ref().map(lookup));
-    put("recording", event.recording.as_deref().map(recording));
+    put("recording", event.recording.as_deref().map(recording_of));
     put("legs", legs(of, event, format));
     put("keys", changed_keys(of, event, format));
     put(&format.uuid_key, Some(json!(of.id)));
@@ -106,9 +107,8 @@ fn changed_keys(of: &LiveEvents, event: &Occurrence, format: &DocumentFormat) ->
     (!changed.is_empty()).then(|| json!(changed))
 }
 
-fn recording(path: &str) -> Value {
-    let name = path.rsplit(['/', '\\']).next().unwrap_or(path);
-    json!({ "recordedFileName": name })
+fn recording_of(path: &str) -> Value {
+    json!({ "recordedFileName": recording::file_name(path) })
 }
 
 fn lookup(lookup: &LiveLookup) -> Value {

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use super::finished_call::FinishedCall;
 use super::flow_vars;
-use super::headers::Headers;
+use super::headers::{Headers, sent_us};
 use super::leg::{Leg, LegLimits};
 use super::part::Part;
 use super::recording::Recording;
@@ -152,8 +152,7 @@ fn so_far<'a>(headers: &dyn Headers, format: &'a DocumentFormat) -> Object<'a> {
         ..LegLimits::default()
     };
     let leg = Leg::snapshot(headers, &limits);
-    let now = headers.get("Event-Date-Timestamp");
-    let now_us = now.and_then(|text| text.parse().ok());
+    let now_us = sent_us(headers);
     let call = FinishedCall::of_snapshot(leg);
     let entries = call.parties().map(|leg| Entry::of(leg, None));
     let details = entries.map(|entry| entry.in_progress(now_us, format));

@@ -11,9 +11,9 @@ use crate::leg::{Leg, Phase};
 use crate::part::Part;
 use crate::recording::Recording;
 
-/// Legs of a group that is divided at every event. A larger one is divided once a second, and
-/// when all its legs are down.
-const SMALL_GROUP: usize = 64;
+/// Legs of a group that is divided at every event, to end its calls and to tell of them. A larger one
+/// is divided once a second, and when all its legs are down.
+pub(super) const SMALL_GROUP: usize = 64;
 
 impl Ledger {
     /// Takes out the calls of the group of `uuid` that are over.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
+use super::completion::SMALL_GROUP;
 use super::divided::{Divided, Due};
 use super::ownership::{OwnedCall, TakesPart};
 use super::parts::is_of;
@@ -13,11 +14,8 @@ use crate::live_events::{
     self, Change, EventChoices, LiveCall, LiveEvents, LivePart, Occurrence, gathered, joined_end,
 };
 use crate::numbers::NumberSource;
+use crate::tenants::DEFAULT_FLOW;
 
-/// Legs of a group that is told of at every event; a larger one is once a second.
-const SMALL_GROUP: usize = 64;
-/// The flow of a call that names none.
-const NO_FLOW: &str = "default";
 /// Channels whose variables are asked for at once.
 const MAX_QUESTIONS: usize = 1_000;
 
@@ -61,12 +59,8 @@ impl Ledger {
         if !std::mem::take(&mut self.live.has_gap) {
             return Vec::new();
         }
-        let mut groups: Vec<u64> = self.groups.ids().collect();
-        groups.sort_unstable();
-        let groups = groups.into_iter();
-        groups
-            .flat_map(|group| self.tell_group(group, now_us, Some(now_us)))
-            .collect()
+        let groups = self.groups.ids().collect();
+        self.tell_groups(groups, now_us, Some(now_us))
     }
 
     /// Takes the channels whose variables should be asked for: their call's flow is needed.
@@ -112,11 +106,20 @@ impl Ledger {
             return Vec::new();
         }
         let large = |group: &u64| self.groups.members(*group).len() > SMALL_GROUP;
-        let mut groups: Vec<u64> = self.groups.ids().filter(large).collect();
+        let groups = self.groups.ids().filter(large).collect();
+        self.tell_groups(groups, now_us, None)
+    }
+
+    fn tell_groups(
+        &mut self,
+        mut groups: Vec<u64>,
+        now_us: i64,
+        gap_us: Option<i64>,
+    ) -> Vec<Effect> {
         groups.sort_unstable();
         let groups = groups.into_iter();
         groups
-            .flat_map(|group| self.tell_group(group, now_us, None))
+            .flat_map(|group| self.tell_group(group, now_us, gap_us))
             .collect()
     }
 
@@ -145,7 +148,11 @@ impl Ledger {
         if all.told.is_none() && !self.is_flow_known(live, first) {
             return Vec::new();
         }
-        let flow = self.tenants.of_call(&live.call).flow.unwrap_or(NO_FLOW);
+        let flow = self
+            .tenants
+            .of_call(&live.call)
+            .flow
+            .unwrap_or(DEFAULT_FLOW);
         let choices = Arc::clone(&self.live.choices);
         let Some(wanted) = choices.of(flow) else {
             return Vec::new();

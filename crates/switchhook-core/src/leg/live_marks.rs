@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{ChannelEventKind, Leg};
-use crate::headers::{Headers, non_empty};
+use crate::headers::{Headers, non_empty, sent_us};
 
 /// Lookups kept of one leg until they are told.
 const MAX_LOOKUPS: usize = 64;
@@ -168,8 +168,7 @@ impl Leg {
 
     /// Notes that it came into a conference, or left it.
     pub(crate) fn note_conference(&mut self, event: &dyn Headers) {
-        let at = event.get("Event-Date-Timestamp");
-        let at_us = at.and_then(|us| us.parse().ok());
+        let at_us = sent_us(event);
         let is_in = self.conference.is_some();
         let marks = self.live.get_or_insert_default();
         if is_in {
@@ -197,8 +196,7 @@ impl LiveMarks {
             Some("CHANNEL_UNHOLD") => false,
             Some(_) | None => return,
         };
-        let at = event.get("Event-Date-Timestamp");
-        let Some(at_us) = at.and_then(|us| us.parse().ok()) else {
+        let Some(at_us) = sent_us(event) else {
             return;
         };
         match &mut self.hold {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Leg;
-use crate::headers::{Headers, non_empty};
+use crate::headers::{Headers, non_empty, sent_us};
 use crate::part::Part;
 
 /// Conversations kept of one leg; a call that is parked and fetched all day has more.
@@ -49,12 +49,7 @@ impl Leg {
             Some("CHANNEL_UNBRIDGE") => false,
             Some(_) | None => return,
         };
-        let at = event.get("Event-Date-Timestamp");
-        let Some(at_us) = at.and_then(|us| us.parse().ok()) else {
-            return;
-        };
-        let named = ["Bridge-A-Unique-ID", "Bridge-B-Unique-ID"].map(|name| non_empty(event, name));
-        let Some(with) = named.into_iter().flatten().find(|uuid| *uuid != self.uuid) else {
+        let Some((at_us, with)) = sent_us(event).zip(self.bridged_with(event)) else {
             return;
         };
         if begins {
@@ -80,13 +75,13 @@ impl Leg {
         if name.as_deref() != Some("CHANNEL_UNBRIDGE") {
             return None;
         }
-        let at_us = event.get("Event-Date-Timestamp")?.parse().ok()?;
+        self.bridged_with(event).zip(sent_us(event))
+    }
+
+    /// Returns the other leg of a bridge.
+    fn bridged_with(&self, event: &dyn Headers) -> Option<String> {
         let named = ["Bridge-A-Unique-ID", "Bridge-B-Unique-ID"].map(|name| non_empty(event, name));
-        let with = named
-            .into_iter()
-            .flatten()
-            .find(|uuid| *uuid != self.uuid)?;
-        Some((with, at_us))
+        named.into_iter().flatten().find(|uuid| *uuid != self.uuid)
     }
 
     fn begin_talk(&mut self, with: String, from_us: i64) {

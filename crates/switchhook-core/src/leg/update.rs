@@ -4,7 +4,7 @@ use super::recording_marks::NOT_OPENED;
 use super::{ChannelEventKind, Direction, Leg, LegLimits, Phase};
 use crate::cdr;
 use crate::flow_vars::FlowVars;
-use crate::headers::{Headers, non_empty};
+use crate::headers::{Headers, non_empty, sent_us};
 use crate::links;
 use crate::numbers::{NumberSource, Numbers};
 use crate::recording::Recording;
@@ -116,8 +116,7 @@ impl Leg {
     fn record(&mut self, kind: ChannelEventKind, event: &dyn Headers, limits: &LegLimits) {
         let sequence = count(event, "Event-Sequence").unwrap_or(0);
         let path = || non_empty(event, "Record-File-Path");
-        let at = event.get("Event-Date-Timestamp");
-        let at_us = at.and_then(|us| us.parse::<i64>().ok());
+        let at_us = sent_us(event);
         if let Some(cause) = event.variable("record_completion_cause")
             && cause == NOT_OPENED
         {

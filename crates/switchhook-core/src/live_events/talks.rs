@@ -5,7 +5,7 @@ use super::present::{LiveTalk, Party};
 use super::{EventKind, LivePart, Occurrence};
 use crate::leg::{Leg, ToldTalk};
 
-/// The switch's events of one tick have one time, µs.
+/// `transfer_source` has its time in seconds.
 const SECOND_US: i64 = 1_000_000;
 
 impl Teller<'_> {
@@ -96,7 +96,8 @@ impl Teller<'_> {
             let before = talks.iter().filter(|one| one.from_us < talk.from_us);
             let mut before = before.filter_map(|one| Some((one, one.other(&customer.uuid)?)));
             let (before, from) = before.next_back()?;
-            let given = from != with && self.gave_away(customer, (before, from), (talk, with));
+            let given =
+                from != with && self.gave_away(customer, talks, (before, from), (talk, with));
             given.then(|| (customer.uuid.clone(), from.to_owned()))
         })
     }
@@ -106,6 +107,7 @@ impl Teller<'_> {
     fn gave_away(
         &self,
         customer: &Leg,
+        talks: &[LiveTalk],
         (before, from): (&LiveTalk, &str),
         (talk, with): (&LiveTalk, &str),
     ) -> bool {
@@ -114,7 +116,6 @@ impl Teller<'_> {
             return true;
         }
         // It asked the other first.
-        let talks = self.live.talks();
         let asked = |one: &&LiveTalk| one.from_us < talk.from_us && one.other(from) == Some(with);
         if talks.iter().any(|one| asked(&one)) {
             return true;

@@ -17,6 +17,8 @@ pub use routes::{Pattern, Route, Routes, without_plus};
 pub const ACCOUNT: &str = "flow.account";
 /// The channel variable with the flow.
 pub const FLOW: &str = "flow.name";
+/// The flow of a call that names none.
+pub const DEFAULT_FLOW: &str = "default";
 
 /// One tenant.
 #[derive(Debug, Clone, PartialEq, Eq)]

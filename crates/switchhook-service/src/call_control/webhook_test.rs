@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use switchhook_core::headers::VARIABLE;
 use switchhook_core::outcome::{Failure, Outcome};
 use switchhook_core::tenants::{self, WithVariables};
 use switchhook_core::variables::{Assignment, Line, line};
@@ -118,6 +119,6 @@ pub fn header_of(name: &str) -> String {
     if name.starts_with(|c: char| c.is_ascii_uppercase()) {
         name.to_owned()
     } else {
-        format!("variable_{name}")
+        [VARIABLE, name].concat()
     }
 }

@@ -51,9 +51,10 @@ pub use schema::schema;
 use secret_sources::SecretSources;
 use section::Section;
 pub use settings::{
-    Account, Credentials, DEFAULT_FLOW, DurationUnit, Egress, Flow, LegChoice, Limits, Listen,
-    Privacy, Store, Switch,
+    Account, Credentials, DurationUnit, Egress, Flow, LegChoice, Limits, Listen, Privacy, Store,
+    Switch,
 };
+pub use switchhook_core::tenants::DEFAULT_FLOW;
 use switchhook_core::tenants::Route;
 use switchhook_store::Retention;
 pub use tenants::Tenant;

@@ -177,9 +177,6 @@ impl Default for Account {
     }
 }
 
-/// The flow of a call that names no flow.
-pub const DEFAULT_FLOW: &str = "default";
-
 /// `[flows.NAME]`: what happens after a call whose `flow.name` is NAME.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Flow {

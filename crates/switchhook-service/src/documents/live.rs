@@ -11,7 +11,10 @@ use crate::config::{self, DEFAULT_FLOW};
 use crate::outbox::content::content;
 use switchhook_core::details::{self, DocumentFormat};
 use switchhook_core::finished_call::FinishedCall;
+use switchhook_core::headers::VARIABLE;
 use switchhook_core::live_events::{self, LiveEvents, Occurrence};
+use switchhook_core::tenants::{ACCOUNT, FLOW};
+use switchhook_core::variables::flow_key;
 use switchhook_store::{NewEvent, RequestContent, event_lane};
 use switchhook_webhook::{CallContext, Webhook};
 
@@ -129,11 +132,12 @@ impl Target<'_> {
             let text = value.as_str().map(str::to_owned);
             text.unwrap_or_else(|| value.to_string())
         };
-        let keys = keys.map(|(name, value)| (format!("variable_flow.key.{name}"), text(value)));
+        let variable = |name: &str| [VARIABLE, name].concat();
+        let keys = keys.map(|(name, value)| (variable(&flow_key(&name)), text(value)));
         let mut headers: BTreeMap<_, _> = keys.collect();
-        headers.insert("variable_flow.name".into(), self.flow_name.to_owned());
+        headers.insert(variable(FLOW), self.flow_name.to_owned());
         let account = self.account.map(str::to_owned);
-        headers.extend(account.map(|account| ("variable_flow.account".into(), account)));
+        headers.extend(account.map(|account| (variable(ACCOUNT), account)));
         headers.insert("Unique-ID".into(), of.id.clone());
         headers
     }
@@ -160,9 +164,9 @@ impl Unnumbered {
             Some(Ok(request)) => content(&request),
             Some(Err(failure)) => {
                 error!(call_uuid = self.call_uuid, %failure, "the request of an event cannot be made");
-                predefined(body())
+                RequestContent::of_body(body())
             }
-            None => predefined(body()),
+            None => RequestContent::of_body(body()),
         };
         match self.cloud {
             Some(_) => with_media_type(made),
@@ -189,11 +193,4 @@ fn for_templates(object: &Map<String, Value>) -> Value {
         all.entry(name).or_insert(value);
     }
     Value::Object(all)
-}
-
-fn predefined(body: Vec<u8>) -> RequestContent {
-    RequestContent {
-        body: body.into(),
-        ..RequestContent::default()
-    }
 }

@@ -272,10 +272,7 @@ impl Flows {
     /// Returns the frozen request to the webhook `name`. If the request cannot be rendered, the
     /// predefined document is its body, and the outbox shows it.
     fn document(&self, name: &str, context: &CallContext<'_>) -> NewDocument {
-        let predefined = || RequestContent {
-            body: context.document.to_string().into(),
-            ..RequestContent::default()
-        };
+        let predefined = || RequestContent::of_body(context.document.to_string());
         // A reload may have removed the webhook while the call waited for its recordings.
         let content = self.webhook(name).map_or_else(predefined, |webhook| {
             context.render(webhook).unwrap_or_else(|failure| {

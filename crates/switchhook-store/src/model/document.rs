@@ -54,6 +54,17 @@ pub struct RequestContent {
     pub body: Bytes,
 }
 
+impl RequestContent {
+    /// Returns a request that has a body, and everything else from its endpoint.
+    #[must_use]
+    pub fn of_body(body: impl Into<Bytes>) -> Self {
+        Self {
+            body: body.into(),
+            ..Self::default()
+        }
+    }
+}
+
 /// A document or request to deliver at least once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewDocument {

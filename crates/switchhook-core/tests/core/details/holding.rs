@@ -12,14 +12,8 @@ const TALKS: &str = "v=0\r\no=- 1 3 IN IP4 192.0.2.1\r\nm=audio 4000 RTP/AVP 0\r
 
 fn leg() -> Made<'static> {
     Made {
-        uuid: "call-1",
-        inbound: true,
-        caller: "919879072567",
-        destination: "7000",
-        created: "2026-11-23T12:00:00.000Z",
-        answered: "2026-11-23T12:00:01.000Z",
         ended: "2026-11-23T12:00:09.000Z",
-        ..Made::default()
+        ..Made::inbound_call("call-1", &[])
     }
 }
 

@@ -53,6 +53,14 @@ fn kinds(events: &[Value]) -> Vec<String> {
     events.iter().map(kind).collect()
 }
 
+/// Fails unless the events are numbered 1, 2, …
+fn assert_numbered(events: &[Value], why: &str) {
+    let numbers = events.iter().map(|event| event["sequence"].clone());
+    let numbers: Vec<Value> = numbers.collect();
+    let all: Vec<Value> = (1..=events.len()).map(Value::from).collect();
+    assert_eq!(numbers, all, "{why}");
+}
+
 fn ended(posts: &[Post], calls: usize) -> bool {
     let is_end = |post: &&Post| post.json()["type"] == "call.ended";
     posts.iter().filter(is_end).count() >= calls
@@ -75,12 +83,7 @@ async fn every_event_is_posted_in_order_and_names_who_ends_up_with_the_caller() 
         "the customer's call, and the agent's question"
     );
     for events in calls.values() {
-        let numbers: Vec<_> = events
-            .iter()
-            .map(|event| event["sequence"].clone())
-            .collect();
-        let all: Vec<Value> = (1..=events.len()).map(Value::from).collect();
-        assert_eq!(numbers, all, "in order, none left out");
+        assert_numbered(events, "in order, none left out");
     }
     let ids: BTreeSet<&str> = posts.iter().map(Post::id).collect();
     assert_eq!(ids.len(), posts.len(), "each once");
@@ -130,17 +133,7 @@ body.json = '{"what": {{ type | tojson }}, "n": {{ sequence }}, "who": {{ leg.ca
             ("variable_flow.name", flow),
             ("variable_flow.key.leadid", "HFC123"),
         ];
-        let leg = Made {
-            uuid,
-            inbound: true,
-            caller: "919879072567",
-            destination: "7000",
-            created: "2026-11-23T12:00:00.000Z",
-            answered: "2026-11-23T12:00:01.000Z",
-            ended: "2026-11-23T12:00:03.000Z",
-            headers: &variables,
-            ..Made::default()
-        };
+        let leg = Made::inbound_call(uuid, &variables);
         let events = [leg.create(), leg.answer(), leg.complete()];
         stage.switch.play(&events.map(|event| event.json()));
     }
@@ -232,12 +225,7 @@ async fn after_a_restart_the_state_is_told_once_and_no_middle_step() {
             "{kind} in {told:?}"
         );
     }
-    let numbers: Vec<_> = events
-        .iter()
-        .map(|event| event["sequence"].clone())
-        .collect();
-    let all: Vec<Value> = (1..=events.len()).map(Value::from).collect();
-    assert_eq!(numbers, all, "the numbers go on");
+    assert_numbered(events, "the numbers go on");
     service.stop().await;
 }
 

@@ -42,17 +42,7 @@ pub async fn recorded(stage: &Stage, uuid: &str, path: &str) -> serde_json::Valu
 
 /// Plays a call that was recorded to these paths.
 pub fn play(stage: &Stage, uuid: &str, paths: &[&str]) {
-    let leg = Made {
-        uuid,
-        inbound: true,
-        caller: "919879072567",
-        destination: "7000",
-        created: "2026-11-23T12:00:00.000Z",
-        answered: "2026-11-23T12:00:01.000Z",
-        ended: "2026-11-23T12:00:03.000Z",
-        headers: &[("Event-Date-Timestamp", "1795435200000000")],
-        ..Made::default()
-    };
+    let leg = Made::inbound_call(uuid, &[("Event-Date-Timestamp", "1795435200000000")]);
     let mut events = vec![leg.create(), leg.answer()];
     for path in paths {
         let event = |name, sequence| leg.record(name, path).with("Event-Sequence", sequence);

@@ -50,20 +50,14 @@ type Call = (
 const NONE: (&str, &str) = ("variable_other", "x");
 
 fn play(stage: &Stage, (uuid, number, context, variable): Call) {
+    let headers = [
+        ("Event-Date-Timestamp", "1795435200000000"),
+        ("Caller-Context", context),
+        variable,
+    ];
     let leg = Made {
-        uuid,
-        inbound: true,
-        caller: "919879072567",
         destination: number,
-        created: "2026-11-23T12:00:00.000Z",
-        answered: "2026-11-23T12:00:01.000Z",
-        ended: "2026-11-23T12:00:03.000Z",
-        headers: &[
-            ("Event-Date-Timestamp", "1795435200000000"),
-            ("Caller-Context", context),
-            variable,
-        ],
-        ..Made::default()
+        ..Made::inbound_call(uuid, &headers)
     };
     // A transfer has another number and context, which the document must not use.
     let moved = leg
