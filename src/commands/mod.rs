@@ -5,6 +5,7 @@ mod backup;
 mod call;
 mod check;
 mod doctor;
+mod events;
 mod forget;
 mod init;
 #[cfg(feature = "lab")]
@@ -27,6 +28,7 @@ pub use backup::{backup, restore};
 pub use call::call;
 pub use check::check;
 pub use doctor::doctor;
+pub use events::events;
 pub use forget::forget;
 pub use init::init;
 #[cfg(feature = "lab")]

@@ -68,12 +68,13 @@ pub use event_lane::{event_lane, is_event_lane, webhook_of};
 pub use model::{
     ATTEMPTS_KEPT, Attempt, AttemptResult, CallFilter, CallParties, CallSearch, CallSummary,
     ClaimRequest, ClaimedDocument, DatabaseServer, DeliveryKind, DeliveryOutcome, DocumentDetail,
-    DocumentFilter, DocumentRow, DocumentState, EndpointBacklog, FinishedCallRecord,
+    DocumentFilter, DocumentRow, DocumentState, EndpointBacklog, EventFilter, FinishedCallRecord,
     FinishedChannel, FinishedChannelPage, Lease, NewDocument, NewEvent, NewUnpublishedCall,
     PersistedResponse, PublishedCall, RecentCall, RenderEvent, ReportedCall, RequestContent,
-    Retention, StoredLeg, UnpublishedCall,
+    Retention, StoredEvent, StoredLeg, UnpublishedCall,
 };
 pub use options::{Role, StoreOptions};
+pub use postgres::LONGEST_WRITE;
 
 use clock::HeldClock;
 use leases::LeaseTokens;

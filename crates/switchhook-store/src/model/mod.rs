@@ -21,7 +21,7 @@ pub use document::{
     DeliveryKind, DocumentDetail, DocumentFilter, DocumentRow, DocumentState, EndpointBacklog,
     NewDocument, RequestContent,
 };
-pub use event::{NewEvent, RenderEvent};
+pub use event::{EventFilter, NewEvent, RenderEvent, StoredEvent};
 pub use retention::Retention;
 pub use server::DatabaseServer;
 pub use unpublished::{NewUnpublishedCall, PublishedCall, UnpublishedCall};

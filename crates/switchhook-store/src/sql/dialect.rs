@@ -42,6 +42,8 @@ pub(crate) struct Dialect {
     pub(crate) document: &'static str,
     /// The first `$2` documents of the channels `$1`.
     pub(crate) documents_of_channels: &'static str,
+    /// At most `$3` events after the position `$1` that are not at one of the positions `$2`.
+    pub(crate) events_after: &'static str,
     /// The attempts of a document, oldest first.
     pub(crate) attempts: &'static str,
     /// How many documents of a filter can be replayed.
@@ -80,6 +82,15 @@ macro_rules! select_documents {
             " DESC LIMIT 1) AS last_result
              FROM document "
         )
+    };
+}
+
+/// Selects the columns of [`crate::StoredEvent`].
+macro_rules! select_events {
+    () => {
+        "SELECT id, webhook_id, endpoint, switch, call_uuid, flow, sequence, fact, state,
+                inserted_ms, url, body
+         FROM document WHERE kind = 'event' "
     };
 }
 
@@ -139,6 +150,12 @@ macro_rules! dialect {
                 "WHERE call_uuid ",
                 $in_list!("$1"),
                 " ORDER BY id LIMIT $2"
+            ),
+            events_after: concat!(
+                $crate::sql::dialect::select_events!(),
+                "AND id > $1 AND NOT (id ",
+                $in_list!("$2"),
+                ") ORDER BY id LIMIT $3"
             ),
             attempts: concat!(
                 "SELECT started_ms, took_ms, status, error FROM attempt WHERE document_id = $1
@@ -235,4 +252,4 @@ macro_rules! dialect {
     };
 }
 
-pub(crate) use {dialect, document_filter, prune, select_documents};
+pub(crate) use {dialect, document_filter, prune, select_documents, select_events};

@@ -149,6 +149,7 @@ macro_rules! conformance {
             an_event_is_stored_once_and_numbered_in_its_call
             what_stands_for_a_gap_is_not_stored_if_another_saw_everything
             the_last_events_come_with_the_end_of_the_call
+            events_are_read_by_their_position_and_the_newest_first
         }
         $crate::tests_of! { #[tokio::test(start_paused = true)] $factory;
             a_leased_document_is_nobody_elses_until_the_lease_ends
