@@ -1,4 +1,5 @@
 //! What `switchhook events --follow` reads: each event once, also one that is committed late.
+#![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
