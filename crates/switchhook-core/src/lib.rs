@@ -45,6 +45,7 @@ pub mod sanitize;
 pub mod secret;
 pub mod session;
 pub mod shell;
+pub mod stable_hash;
 pub mod tenants;
 pub mod timestamp;
 pub mod variables;

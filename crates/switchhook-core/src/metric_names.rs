@@ -115,6 +115,9 @@ pub const GAPS: &str = "switchhook_gaps_total";
 pub const LEGS_REPAIRED: &str = "switchhook_legs_repaired_total";
 /// CDRs of a `switch`, read or posted, by `outcome`.
 pub const CDRS: &str = "switchhook_cdrs_total";
+/// Lookups that ended while the follower of a `switch` was too far behind to read them: events of
+/// living calls do not tell of them.
+pub const LOOKUP_EVENTS_MISSED: &str = "switchhook_lookup_events_missed_total";
 
 /// The values of the `by` label of [`LEGS_REPAIRED`].
 pub(crate) const REPAIR_SOURCES: [&str; 2] = ["cdr", "uuid_dump"];
@@ -256,6 +259,7 @@ fn switch_at_zero(switch: &str) {
     gauge!(PARK_CONNECTED, "switch" => switch.to_owned()).increment(0.0);
     counter!(SWITCH_LOST, "switch" => switch.to_owned()).absolute(0);
     counter!(GAPS, "switch" => switch.to_owned()).absolute(0);
+    counter!(LOOKUP_EVENTS_MISSED, "switch" => switch.to_owned()).absolute(0);
     for by in REPAIR_SOURCES {
         counter!(LEGS_REPAIRED, "switch" => switch.to_owned(), "by" => by).absolute(0);
     }
@@ -388,6 +392,10 @@ fn describe_switches() {
         "Legs completed from another source than their events"
     );
     describe_counter!(CDRS, "CDRs read or posted, by outcome");
+    describe_counter!(
+        LOOKUP_EVENTS_MISSED,
+        "Lookups of which events of living calls do not tell"
+    );
 }
 
 #[cfg(test)]

@@ -18,6 +18,18 @@ pub(super) const SMALL_GROUP: usize = 64;
 impl Ledger {
     /// Takes out the calls of the group of `uuid` that are over.
     pub(super) fn take_if_over(&mut self, uuid: &str, now_us: i64) -> Vec<Effect> {
+        self.take_if_over_of(uuid, now_us, None)
+    }
+
+    /// Takes out the calls of the group of `uuid` that are over. `divided`: the group as it is
+    /// divided at this event, if that is known.
+    #[inline]
+    pub(super) fn take_if_over_of(
+        &mut self,
+        uuid: &str,
+        now_us: i64,
+        divided: Option<Divided>,
+    ) -> Vec<Effect> {
         let Some(group) = self.groups.of(uuid) else {
             return Vec::new();
         };
@@ -29,16 +41,21 @@ impl Ledger {
         if many && self.seen(group).any(|entry| entry.leg.phase == Phase::Up) {
             return Vec::new();
         }
-        self.take_due(group, now_us, Due::AtEvent)
+        let divided = divided.unwrap_or_else(|| self.divide(group, now_us, Due::AtEvent));
+        self.take_due_of(group, &divided, now_us, Due::AtEvent)
     }
 
     /// Takes out the calls of a group that are due.
     pub(super) fn take_due(&mut self, group: u64, now_us: i64, due: Due) -> Vec<Effect> {
         let divided = self.divide(group, now_us, due);
+        self.take_due_of(group, &divided, now_us, due)
+    }
+
+    fn take_due_of(&mut self, group: u64, divided: &Divided, now_us: i64, due: Due) -> Vec<Effect> {
         let over: Vec<usize> = (0..divided.calls.len())
-            .filter(|call| self.is_due(&divided, &divided.calls[*call], now_us, due))
+            .filter(|call| self.is_due(divided, &divided.calls[*call], now_us, due))
             .collect();
-        self.take_calls(group, &divided, &over)
+        self.take_calls(group, divided, &over)
     }
 
     fn is_due(&self, divided: &Divided, call: &OwnedCall, now_us: i64, due: Due) -> bool {

@@ -79,15 +79,22 @@ impl Ledger {
         if !self.live.is_on {
             return Vec::new();
         }
-        self.tell_of_leg(uuid, now_us)
+        self.tell_of_leg(uuid, now_us).0
     }
 
+    /// Does so, and returns how the group was divided for it.
+
     #[inline(never)]
-    fn tell_of_leg(&mut self, uuid: &str, now_us: i64) -> Vec<Effect> {
+    pub(super) fn tell_of_leg(
+        &mut self,
+        uuid: &str,
+        now_us: i64,
+    ) -> (Vec<Effect>, Option<Divided>) {
         self.take_up_early_lookups(uuid);
         let group = self.groups.of(uuid);
         let small = group.filter(|group| self.groups.members(*group).len() <= SMALL_GROUP);
-        small.map_or_else(Vec::new, |group| self.tell_group(group, now_us, None))
+        let told = small.and_then(|group| self.tell_group(group, now_us, None));
+        told.map_or_else(Default::default, |(told, divided)| (told, Some(divided)))
     }
 
     /// Tells what has happened in large groups. Called about once a second.
@@ -110,15 +117,21 @@ impl Ledger {
         groups.sort_unstable();
         let groups = groups.into_iter();
         groups
-            .flat_map(|group| self.tell_group(group, now_us, gap_us))
+            .filter_map(|group| self.tell_group(group, now_us, gap_us))
+            .flat_map(|(told, _)| told)
             .collect()
     }
 
     // Apart, so that a leg without such events costs nothing.
     #[inline(never)]
-    fn tell_group(&mut self, group: u64, now_us: i64, gap_us: Option<i64>) -> Vec<Effect> {
+    fn tell_group(
+        &mut self,
+        group: u64,
+        now_us: i64,
+        gap_us: Option<i64>,
+    ) -> Option<(Vec<Effect>, Divided)> {
         if self.live.has_gap {
-            return Vec::new();
+            return None;
         }
         let divided = self.divide(group, now_us, Due::AtEvent);
         let calls: Vec<LiveCall> = (0..divided.calls.len())
@@ -128,7 +141,7 @@ impl Ledger {
         for live in calls {
             effects.extend(self.tell_call(&live, now_us, gap_us));
         }
-        effects
+        Some((effects, divided))
     }
 
     fn tell_call(&mut self, live: &LiveCall, now_us: i64, gap_us: Option<i64>) -> Vec<Effect> {

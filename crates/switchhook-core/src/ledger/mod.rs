@@ -195,8 +195,13 @@ impl Ledger {
             .filter_map(|event| self.apply_event(*event, now_us));
         for taken in taken.collect::<Vec<_>>() {
             effects.extend(taken.former.map(Effect::Over));
-            effects.extend(self.tell(&taken.uuid, now_us));
-            let over = self.take_if_over(&taken.uuid, now_us);
+            let over = if self.live.is_on {
+                let (told, divided) = self.tell_of_leg(&taken.uuid, now_us);
+                effects.extend(told);
+                self.take_if_over_of(&taken.uuid, now_us, divided)
+            } else {
+                self.take_if_over(&taken.uuid, now_us)
+            };
             let stands = taken.changed && self.legs.contains_key(&taken.uuid);
             effects.extend(stands.then_some(Effect::Store(taken.uuid)));
             effects.extend(taken.forgotten.map(Effect::Forget));

@@ -1,11 +1,11 @@
 //! The difference between what was told of a call and what is.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::hash::{DefaultHasher, Hash, Hasher};
 
 use super::{EventKind, LiveCall, Occurrence};
 use crate::details;
 use crate::leg::{Leg, Told, ToldLeg};
+use crate::stable_hash::fnv1a;
 
 /// What has to be told of a call.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -132,12 +132,8 @@ impl Teller<'_> {
 
 fn hashes(live: &LiveCall) -> BTreeMap<String, u64> {
     let keys = details::flow_keys(&live.call).into_iter();
-    keys.map(|(name, value)| {
-        let mut hasher = DefaultHasher::new();
-        value.to_string().hash(&mut hasher);
-        (name, hasher.finish())
-    })
-    .collect()
+    keys.map(|(name, value)| (name, fnv1a(value.to_string().as_bytes())))
+        .collect()
 }
 
 impl Occurrence {

@@ -7,7 +7,7 @@ use super::kind::EventKind;
 use super::told::gathered;
 use super::{LiveCall, LiveEvents, Occurrence};
 use crate::finished_call::FinishedCall;
-use crate::leg::{Phase, Told};
+use crate::leg::{Leg, Phase, Told};
 
 /// Returns what was not told of a call that is over, of the kinds that are `wanted`.
 #[must_use]
@@ -18,8 +18,10 @@ pub fn last(call: &FinishedCall, wanted: &BTreeSet<EventKind>) -> Vec<LiveEvents
         given: BTreeSet::new(),
     };
     let all = gathered(&live);
-    // What a record or the list of channels told is no event: only the end is.
-    let unseen = call.legs.iter().any(|leg| leg.phase < Phase::Down);
+    // What a record or the list of channels told is no event: only the end is. What a leg did in a
+    // gap is not known either, if the call ended before its state was told.
+    let unseen = |leg: &Leg| leg.phase < Phase::Down || leg.had_gap();
+    let unseen = call.legs.iter().any(unseen);
     let gap_us = (unseen || !call.unseen.is_empty()).then_some(0);
     let Change { told, events } = advance(&live, all.told, wanted, (gap_us, true));
     let joined = all.others.into_iter().map(|(leg, other)| {

@@ -21,7 +21,7 @@ use tracing::{error, warn};
 
 use crate::call_control::{WebhookTask, WebhookTasks};
 use crate::config::{self, Config, DEFAULT_FLOW, Diagnostics};
-use crate::follow::{EndedLookups, FinishCall};
+use crate::follow::{EndedLookups, FinishCall, LedgerSettings};
 use crate::traces::TracesHandle;
 use call_context::CallContext;
 use public_url::PublicUrl;
@@ -120,16 +120,13 @@ impl FinishCall for DocumentBuilder {
         with_history(record.of_switch(first.switch.clone()), &history)
     }
 
-    fn unused_keys(&self) -> Arc<[String]> {
-        Arc::clone(&self.flows.load().unused_keys)
-    }
-
-    fn tenants(&self) -> Arc<Tenants> {
-        Arc::clone(&self.flows.load().tenants)
-    }
-
-    fn event_choices(&self) -> Option<Arc<EventChoices>> {
-        self.flows.load().event_choices.clone()
+    fn settings(&self) -> LedgerSettings {
+        let flows = self.flows.load();
+        LedgerSettings {
+            unused_keys: Arc::clone(&flows.unused_keys),
+            tenants: Arc::clone(&flows.tenants),
+            event_choices: flows.event_choices.clone(),
+        }
     }
 
     fn events(&self, of: &LiveEvents) -> Vec<NewEvent> {

@@ -128,10 +128,11 @@ impl CallTracker {
     /// Tells the ledger which keys it need not keep, and which accounts there are. Called before
     /// each input, because a reload may change them.
     pub(super) fn update_settings(&mut self) {
-        self.ledger.skip_keys(self.documents.unused_keys());
-        self.ledger.set_tenants(self.documents.tenants());
+        let settings = self.documents.settings();
+        self.ledger.skip_keys(settings.unused_keys);
+        self.ledger.set_tenants(settings.tenants);
         self.ledger.has_other_switches(self.shared.is_shared());
-        self.update_live();
+        self.set_events(settings.event_choices);
     }
 
     pub(super) fn count(

@@ -31,7 +31,7 @@ impl Follower {
         stop: &CancellationToken,
         wait: &mut Duration,
     ) -> Result<(), LinkError> {
-        tracker.update_live();
+        tracker.update_settings();
         let mut link = Link::subscribe(connection, tracker.tells_events())?;
         let mut tick = interval(Duration::from_secs(1));
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -46,7 +46,6 @@ impl Follower {
                         tracker.set_connected(true);
                     }
                     let began = Instant::now();
-                    tracker.update_live();
                     self.handle(event, &mut link, tracker, stop).await?;
                     if tracker.tells_events() {
                         link.follow_live()?;
@@ -74,6 +73,11 @@ impl Follower {
                     link.repeat_list()?;
                     let began = Instant::now();
                     close_overdue_calls(tracker, &self.store).await;
+                    // A reload may turn events on while no call is up.
+                    tracker.update_settings();
+                    if tracker.tells_events() {
+                        link.follow_live()?;
+                    }
                     link.exclude_busy_time(began.elapsed());
                 }
             }

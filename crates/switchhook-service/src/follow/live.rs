@@ -1,9 +1,11 @@
 //! Tells what happens in calls while they live.
 
+use std::sync::Arc;
+
 use switchhook_core::call_history::LookupRecord;
 use switchhook_core::clock::now_us;
 use switchhook_core::leg::LiveLookup;
-use switchhook_core::live_events::LiveEvents;
+use switchhook_core::live_events::{EventChoices, LiveEvents};
 use switchhook_core::outcome::Reason;
 
 use super::call_tracker::CallTracker;
@@ -11,12 +13,16 @@ use super::live_tracking::TrackerInput;
 use super::writer::StoreCommand;
 
 impl CallTracker {
-    /// Takes up whether anything is told of living calls; a reload may change it.
-    pub(super) fn update_live(&mut self) {
-        let choices = self.documents.event_choices();
-        if choices == self.live.choices {
-            return;
+    /// Sets what is told of living calls.
+    pub(super) fn set_events(&mut self, choices: Option<Arc<EventChoices>>) {
+        if choices != self.live.choices {
+            self.change_events(choices);
         }
+    }
+
+    // Apart, so that it costs nothing as long as nothing changes.
+    #[inline(never)]
+    fn change_events(&mut self, choices: Option<Arc<EventChoices>>) {
         let (was_on, is_on) = (self.tells_events(), choices.is_some());
         if was_on != is_on {
             self.live.lookups = self.documents.ended_lookups().filter(|_| is_on);
@@ -50,7 +56,7 @@ impl CallTracker {
     pub(super) async fn next_input(&mut self) -> TrackerInput {
         tokio::select! {
             cdrs = self.cdrs.next() => TrackerInput::Cdrs(cdrs),
-            lookup = self.live.next_lookup() => TrackerInput::Lookup(lookup),
+            lookup = self.live.next_lookup(&self.address) => TrackerInput::Lookup(lookup),
         }
     }
 

@@ -67,6 +67,18 @@ pub struct FollowOptions {
     pub cdrs: Option<CdrOptions>,
 }
 
+/// What a ledger needs of the configuration; a reload may change it.
+#[derive(Debug, Clone, Default)]
+pub struct LedgerSettings {
+    /// The keys (without `flow.key.`) that no document shows, so that they need not be kept while
+    /// the call lasts.
+    pub unused_keys: Arc<[String]>,
+    /// The accounts by which calls are told apart.
+    pub tenants: Arc<Tenants>,
+    /// What is told of calls while they live; `None` for nothing.
+    pub event_choices: Option<Arc<EventChoices>>,
+}
+
 /// Turns a finished call into the record that is stored, its documents included.
 ///
 /// The service's implementation is its document builder; the follower itself knows no configuration.
@@ -78,20 +90,9 @@ pub trait FinishCall: Send + Sync {
     /// of another instance. `first` is what [`FinishCall::finish`] returned for the whole call.
     fn finish_rest(&self, rest: &FinishedCall, first: &FinishedCallRecord) -> FinishedCallRecord;
 
-    /// Returns the keys (without `flow.key.`) that no document shows, so that they need not
-    /// be kept while the call lasts.
-    fn unused_keys(&self) -> Arc<[String]> {
-        Arc::default()
-    }
-
-    /// Returns the accounts by which calls are told apart.
-    fn tenants(&self) -> Arc<Tenants> {
-        Arc::default()
-    }
-
-    /// Returns what is told of calls while they live; `None` for nothing.
-    fn event_choices(&self) -> Option<Arc<EventChoices>> {
-        None
+    /// Returns what the ledger needs of the configuration. Asked before each event.
+    fn settings(&self) -> LedgerSettings {
+        LedgerSettings::default()
     }
 
     /// Returns the events that are told of a living call.

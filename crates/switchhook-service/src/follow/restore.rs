@@ -22,7 +22,7 @@ impl CallTracker {
     /// # Errors
     /// The store cannot be read; the call may be repeated.
     pub(super) async fn restore_stored(&mut self, store: &Store) -> Result<(), StoreError> {
-        self.update_live();
+        self.update_settings();
         if self.is_restored {
             return Ok(());
         }

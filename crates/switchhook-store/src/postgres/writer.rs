@@ -15,6 +15,7 @@ use crate::StoreError;
 use crate::clock::millis;
 use crate::model::StoredLeg;
 use crate::writer::WriterDatabase;
+use switchhook_core::stable_hash::fnv1a;
 
 /// The longest transaction, with everything that it waits for.
 pub const LONGEST_WRITE: Duration = Duration::from_secs(15);
@@ -60,14 +61,9 @@ impl ServerWriter {
     }
 }
 
-/// Returns the key of a switch's advisory lock: FNV-1a, which every version computes alike.
+/// Returns the key of a switch's advisory lock.
 fn lock_key(switch: &str) -> i64 {
-    let hash = text(switch)
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-        });
-    hash.cast_signed()
+    fnv1a(text(switch).as_bytes()).cast_signed()
 }
 
 impl WriterDatabase for ServerWriter {

@@ -1,10 +1,15 @@
 //! A lookup that ends in the middle of a call is told, also if the call control is ahead of the events.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a helper that lacks its input fails the test"
+)]
+
 use std::sync::Arc;
 
 use switchhook_core::ledger::{Effect, Ledger, LedgerOptions};
 use switchhook_core::leg::LiveLookup;
-use switchhook_core::live_events::{EventChoices, EventKind};
+use switchhook_core::live_events::{EventChoices, EventKind, last};
 
 use crate::details::made::Made;
 
@@ -92,4 +97,31 @@ fn lookups_of_legs_that_never_come_are_forgotten() {
         1,
         "others took its place"
     );
+}
+
+#[test]
+fn of_a_call_that_ends_before_its_state_is_told_after_a_gap_only_the_end_is() {
+    let mut ledger = ledger();
+    let leg = Made::inbound_call("call-1", &[]);
+    assert_eq!(
+        kinds(ledger.apply(&leg.create(), NOW)),
+        [EventKind::Started]
+    );
+    drop(ledger.note_gap());
+    assert!(
+        kinds(ledger.apply(&leg.answer(), NOW)).is_empty(),
+        "its state comes first"
+    );
+    let effects = ledger.apply(&leg.complete(), NOW);
+    let over = effects.into_iter().find_map(|effect| match effect {
+        Effect::Over(call) => Some(call),
+        Effect::Store(_) | Effect::Forget(_) | Effect::Tell(_) => None,
+    });
+    let owed = last(&over.unwrap(), &EventKind::CHOICES.into());
+    let owed: Vec<EventKind> = owed
+        .iter()
+        .flat_map(|of| &of.events)
+        .map(|event| event.kind)
+        .collect();
+    assert_eq!(owed, [EventKind::Ended]);
 }
