@@ -2,6 +2,7 @@
 
 use clap::{ArgGroup, Args, Subcommand};
 use switchhook_store::DocumentState;
+use url::Url;
 
 use super::values::{self, Format, Moment, Rate};
 
@@ -296,4 +297,8 @@ pub struct Metrics {
     /// Alert rules, in Prometheus's YAML.
     #[arg(long)]
     pub alerts: bool,
+
+    /// The address of your copy of the page docs/alerts.md, for the links of the alerts
+    #[arg(long, value_name = "URL", requires = "alerts")]
+    pub runbooks: Option<Url>,
 }

@@ -18,8 +18,13 @@ const STORIES: &str = include_str!("stories.yml");
 
 /// Returns the rules as the program prints them.
 fn rules() -> String {
+    rules_with(&[])
+}
+
+fn rules_with(options: &[&str]) -> String {
     let mut printing = Command::new(env!("CARGO_BIN_EXE_switchhook"));
-    let printed = printing.args(["metrics", "--alerts"]).output().unwrap();
+    let printing = printing.args(["metrics", "--alerts"]).args(options);
+    let printed = printing.output().unwrap();
     assert!(printed.status.success(), "{printed:?}");
     String::from_utf8(printed.stdout).unwrap()
 }
@@ -63,5 +68,30 @@ fn no_alert_lacks_a_story_or_a_page() {
         .iter()
         .map(|alert| format!("docs/alerts.md#{}", alert.to_lowercase()))
         .collect();
-    assert_eq!(runbooks, found(r#"runbook: "([^"]+)""#, &rules));
+    assert_eq!(runbooks, found(r#"runbook_url: "([^"]+)""#, &rules));
+}
+
+#[test]
+fn the_links_of_alerts_lead_to_where_the_operator_keeps_the_page() {
+    let page = "https://wiki.example/alerts.html";
+    let rules = rules_with(&["--runbooks", page]);
+    let links = found(r##"runbook_url: "([^"#]+)#"##, &rules);
+    assert!(links.len() > 20 && links.iter().all(|link| *link == page));
+}
+
+#[test]
+fn the_table_of_the_page_has_every_alert_with_its_severity() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/alerts.md");
+    let page = fs::read_to_string(page).unwrap();
+    let rules = rules();
+    let row = Regex::new(r"(?m)^\| \[`(\w+)`\]\(#\w+\) \| (\w+) \|").unwrap();
+    let rows: Vec<(&str, &str)> = row
+        .captures_iter(&page)
+        .map(|row| row.extract().1)
+        .map(|[alert, severity]| (alert, severity))
+        .collect();
+    let alerts = found(r"- alert: (\w+)", &rules);
+    let severities = found(r"severity: (\w+)", &rules);
+    let expected: Vec<_> = alerts.into_iter().zip(severities).collect();
+    assert_eq!(rows, expected);
 }
