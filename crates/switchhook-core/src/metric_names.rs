@@ -17,6 +17,12 @@ pub const ON_HOLD: &str = "switchhook_calls_on_hold";
 /// Webhook calls in the middle of a call, by `webhook` and `reason` (`SUCCESS` or the reason of
 /// the failure).
 pub const LOOKUPS: &str = "switchhook_lookups_total";
+/// Webhook calls in the middle of a call, by `account` and `result`.
+pub const ACCOUNT_LOOKUPS: &str = "switchhook_account_lookups_total";
+/// The `account` of calls of the default account.
+pub const NO_ACCOUNT: &str = "(none)";
+/// The values of the `result` label of [`ACCOUNT_LOOKUPS`].
+pub const RESULTS: [&str; 2] = ["success", "failure"];
 /// Seconds from the request to its outcome, by `webhook` and `reason`.
 pub const WEBHOOK_SECONDS: &str = "switchhook_webhook_seconds";
 /// 1 while the circuit of one of a `webhook`'s URLs is open and calls do not wait for it, else 0.
@@ -191,10 +197,11 @@ pub const SECONDS_BUCKETS: [f64; 12] = [
 
 /// Describes every metric and sets it to zero, so that a graph starts with the service and not
 /// with its first failure. `webhooks` and the addresses of `switches` are those of the
-/// configuration.
+/// configuration, as are the names of `accounts`.
 pub fn start_at_zero<'a>(
     webhooks: impl Iterator<Item = &'a str>,
     switches: impl Iterator<Item = &'a str>,
+    accounts: impl Iterator<Item = &'a str>,
 ) {
     describe();
     for ending in ENDINGS {
@@ -243,6 +250,15 @@ pub fn start_at_zero<'a>(
     drop(histogram!(STORE_COMMIT));
     webhooks.chain([UNKNOWN]).for_each(webhook_at_zero);
     switches.for_each(switch_at_zero);
+    accounts
+        .chain([NO_ACCOUNT, UNKNOWN])
+        .for_each(account_at_zero);
+}
+
+fn account_at_zero(account: &str) {
+    for result in RESULTS {
+        counter!(ACCOUNT_LOOKUPS, "account" => account.to_owned(), "result" => result).absolute(0);
+    }
 }
 
 fn webhook_at_zero(webhook: &str) {
@@ -304,6 +320,7 @@ fn describe_refusals() {
 
 fn describe_webhooks() {
     describe_counter!(LOOKUPS, "Webhook calls, by webhook and reason");
+    describe_counter!(ACCOUNT_LOOKUPS, "Webhook calls, by account and result");
     describe_histogram!(
         WEBHOOK_SECONDS,
         Unit::Seconds,
@@ -448,7 +465,12 @@ mod tests {
     fn a_fresh_service_shows_every_metric() {
         let recorder = MetricsRecorder::default();
         metrics::with_local_recorder(&recorder, || {
-            start_at_zero(["lookup"].into_iter(), ["127.0.0.1:8021"].into_iter());
+            let accounts = ["acme"].into_iter();
+            start_at_zero(
+                ["lookup"].into_iter(),
+                ["127.0.0.1:8021"].into_iter(),
+                accounts,
+            );
         });
         let page = recorder.render();
         assert!(names().len() >= 11);

@@ -12,6 +12,7 @@ use std::path::Path;
 use std::process::Command;
 
 use regex::Regex;
+use serde_json::Value;
 use test_support::prerequisites::{self, PROMTOOL};
 
 const STORIES: &str = include_str!("stories.yml");
@@ -53,6 +54,41 @@ fn every_alert_fires_in_its_story_and_not_before() {
         let output = run.output().unwrap();
         assert!(output.status.success(), "{arguments:?}: {output:?}");
     }
+}
+
+#[test]
+fn every_query_of_the_dashboard_is_promql() {
+    let Some(promtool) = prerequisites::promtool() else {
+        PROMTOOL.skip();
+        return;
+    };
+    let mut printing = Command::new(env!("CARGO_BIN_EXE_switchhook"));
+    let printed = printing.args(["metrics", "--dashboard"]).output().unwrap();
+    let dashboard: Value = serde_json::from_slice(&printed.stdout).unwrap();
+    let panels = dashboard["panels"].as_array().unwrap().iter();
+    let targets = panels.flat_map(|panel| panel["targets"].as_array().unwrap());
+    let queries = targets.map(|target| target["expr"].as_str().unwrap());
+    // Grafana fills in its variables.
+    let filled = |query: &str| {
+        let query = query.replace("$__rate_interval", "5m");
+        Regex::new(r"\$\w+")
+            .unwrap()
+            .replace_all(&query, ".*")
+            .into_owned()
+    };
+    let rules = queries.enumerate().map(|(number, query)| {
+        serde_json::json!({"record": format!("query:{number}"), "expr": filled(query)})
+    });
+    let rules: Vec<Value> = rules.collect();
+    assert!(rules.len() > 50);
+    let file = serde_json::json!({"groups": [{"name": "dashboard", "rules": rules}]});
+    let folder = tempfile::tempdir().unwrap();
+    // JSON is YAML.
+    fs::write(folder.path().join("dashboard.yml"), file.to_string()).unwrap();
+    let mut check = Command::new(&promtool);
+    let check = check.args(["check", "rules", "dashboard.yml"]);
+    let output = check.current_dir(folder.path()).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
 }
 
 #[test]

@@ -49,5 +49,6 @@ pub(super) fn start_at_zero(config: &Config, answerers: &Answerers) {
         .iter()
         .map(|switch| switch.address.as_str());
     let webhooks = config.webhooks.keys().chain(answerers.keys());
-    metric_names::start_at_zero(webhooks.map(String::as_str), switches);
+    let accounts = config.accounts.keys().map(String::as_str);
+    metric_names::start_at_zero(webhooks.map(String::as_str), switches, accounts);
 }
