@@ -2,6 +2,7 @@
 
 use clap::{ArgGroup, Args, Subcommand};
 use switchhook_store::DocumentState;
+use url::Url;
 
 use super::values::{self, Format, Moment, Rate};
 
@@ -241,6 +242,10 @@ pub struct Replay {
     /// Use the webhook's settings of --config instead of those in the file.
     #[arg(long)]
     pub with_config: bool,
+
+    /// Name every call, also of those that differ in the same way, and show the commands to the switch.
+    #[arg(long, short)]
+    pub verbose: bool,
 }
 
 /// `switchhook backtest`.
@@ -252,7 +257,7 @@ pub struct Replay {
     switchhook --config changed.toml backtest --json | jq -r '.changes[].call'\n\n\
     It tests the webhooks of that file: it plays recorded calls ([recorder]) again with the recorded\n\
     answer, maps kept answers (persist_response) again, and builds the documents of the outbox again.\n\
-    It shows each call with a difference (- before, + now), what it could not test and why, and each\n\
+    It shows the calls with a difference (- before, + now), equal differences once, what it could not test and why, and each\n\
     path of response.map that never matched. It sends and changes nothing.\n\
     Exit status: 0 no difference, 1 a difference or nothing kept, 2 wrong usage"
 )]
@@ -273,6 +278,10 @@ pub struct Backtest {
     /// Only those of calls that began before this time.
     #[arg(long, value_name = "TIME")]
     pub until: Option<Moment>,
+
+    /// Name every call, also of those that differ in the same way, and show the commands to the switch.
+    #[arg(long, short)]
+    pub verbose: bool,
 
     /// Print one JSON object: same; changes, each with call, webhook and differences (what, was, is);
     /// and tested: for each webhook the numbers, what was not tested and why, and matches per path.
@@ -296,4 +305,8 @@ pub struct Metrics {
     /// Alert rules, in Prometheus's YAML.
     #[arg(long)]
     pub alerts: bool,
+
+    /// The address of your copy of the page docs/alerts.md, for the links of the alerts
+    #[arg(long, value_name = "URL", requires = "alerts")]
+    pub runbooks: Option<Url>,
 }

@@ -12,7 +12,7 @@ use switchhook_tools::backtest::{Backtest, BacktestReport, ChangedCall, WebhookS
 use switchhook_tools::replay::Recording;
 
 use super::counted;
-use super::replay::{printable, shown};
+use super::differences::{self, DifferentCall, printable};
 use super::store_context::StoreContext;
 use crate::cli::operator::Backtest as Args;
 
@@ -45,7 +45,7 @@ async fn run(path: &Path, args: &Args) -> Result<bool, String> {
     let text = if args.json {
         json(&report)?
     } else {
-        text(&report)
+        text(&report, args.verbose)
     };
     super::write_stdout(&text)?;
     if report.tested.values().all(|tested| tested.total() == 0) {
@@ -155,29 +155,26 @@ fn json(report: &BacktestReport) -> Result<String, String> {
 }
 
 /// Returns the report as text for a person.
-fn text(report: &BacktestReport) -> String {
-    let mut out = String::new();
-    for changed in &report.changes {
-        // Writing to a String cannot fail.
-        let _ = change(&mut out, changed);
-    }
+fn text(report: &BacktestReport, verbose: bool) -> String {
+    let changed: Vec<_> = report.changes.iter().map(different).collect();
+    let mut out = differences::text(&changed, verbose);
     for (name, tested) in &report.tested {
         let own = report
             .changes
             .iter()
             .filter(|changed| changed.webhook == *name);
+        // Writing to a String cannot fail.
         let _ = summary(&mut out, name, tested, own.count() as u64);
     }
     out
 }
 
-fn change(out: &mut String, changed: &ChangedCall) -> std::fmt::Result {
+fn different(changed: &ChangedCall) -> DifferentCall<'_> {
     let (call, webhook) = (printable(&changed.call), printable(&changed.webhook));
-    writeln!(out, "{call}  {webhook}: different")?;
-    for difference in &changed.differences {
-        out.push_str(&shown(difference));
+    DifferentCall {
+        line: format!("{call}  {webhook}: different"),
+        differences: &changed.differences,
     }
-    Ok(())
 }
 
 fn summary(

@@ -4,6 +4,7 @@ mod backtest;
 mod backup;
 mod call;
 mod check;
+mod differences;
 mod doctor;
 mod forget;
 mod init;

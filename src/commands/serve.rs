@@ -7,6 +7,7 @@ use metrics::gauge;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, info, warn};
 
+use switchhook_core::mask::Mask;
 use switchhook_core::metric_names;
 use switchhook_service::config::Config;
 use switchhook_service::service::{Service, needs_restart};
@@ -23,6 +24,7 @@ async fn run(path: &Path) -> Result<(), String> {
     let mut signals =
         Signals::new().map_err(|error| format!("cannot install the signal handlers: {error}"))?;
     let config = Config::load(path).map_err(|faults| faults.to_string())?;
+    super::log::mask_numbers(Mask(config.account.mask_numbers));
     let service = Service::start(&config)
         .await
         .map_err(|error| error.to_string())?;

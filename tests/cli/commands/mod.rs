@@ -11,6 +11,7 @@ mod forget_backup;
 mod init;
 mod long_names;
 mod many_connections;
+mod masked_log;
 mod outbox_commands;
 mod reports;
 mod secrets;

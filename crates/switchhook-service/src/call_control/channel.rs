@@ -58,6 +58,8 @@ pub struct Channel {
     pub flow: Option<String>,
     /// Its account, if it is not the default one.
     pub account: Option<String>,
+    /// Whether the configuration has the account.
+    pub account_known: bool,
     /// Variables that its route sets and the channel did not have; written at the release.
     pub given: Box<[(&'static str, String)]>,
     /// The caller's number, for the log.
@@ -102,6 +104,7 @@ impl Channel {
             webhook: variable(webhook_variable).unwrap_or_default(),
             flow: variable(tenants::FLOW),
             account: variable(tenants::ACCOUNT),
+            account_known: false,
             given: Box::default(),
             caller: text("Caller-Caller-ID-Number"),
             destination: DialledNumber::of(&text("Caller-Destination-Number"))
@@ -128,6 +131,7 @@ impl Channel {
         tenants::match_channel(tenants, headers, |belongs| {
             self.given = tenants::route_variables(&belongs, headers).into();
             self.account = text(belongs.account);
+            self.account_known = belongs.settings.is_some();
             self.flow = text(belongs.flow);
             if self.webhook.is_empty() {
                 self.webhook = text(belongs.webhook).unwrap_or_default();

@@ -11,7 +11,7 @@ use switchhook_core::call_history::{LookupRecord, LookupSummary};
 use switchhook_core::clock;
 use switchhook_core::mask::Mask;
 use switchhook_core::metric_names;
-use switchhook_core::outcome::Outcome;
+use switchhook_core::outcome::{Outcome, Reason};
 
 use super::CallControlOptions;
 use super::call_report::CallReport;
@@ -69,9 +69,30 @@ impl CallReport {
             histogram!(metric_names::WEBHOOK_SECONDS, "webhook" => webhook.clone(), "reason" => self.reason())
                 .record(duration);
         }
+        counter!(metric_names::ACCOUNT_LOOKUPS, "account" => self.account(), "result" => self.result())
+            .increment(1);
         counter!(metric_names::LOOKUPS, "webhook" => webhook, "reason" => self.reason())
             .increment(1);
         histogram!(metric_names::OVERHEAD_SECONDS).record(self.overhead());
+    }
+
+    /// Returns the label of its account. The peer may choose the name: only known ones may become a
+    /// time series.
+    fn account(&self) -> String {
+        match &self.channel.account {
+            None => metric_names::NO_ACCOUNT.to_owned(),
+            Some(name) if self.channel.account_known => name.clone(),
+            Some(_) => metric_names::UNKNOWN.to_owned(),
+        }
+    }
+
+    fn result(&self) -> &'static str {
+        let [success, failure] = metric_names::RESULTS;
+        if self.reason() == Reason::SUCCESS {
+            success
+        } else {
+            failure
+        }
     }
 
     fn log(&self, mask: Mask) {

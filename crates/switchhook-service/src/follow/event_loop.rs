@@ -71,6 +71,7 @@ impl Follower {
                     tracker.note_pause(due.elapsed());
                     link.keep_alive()?;
                     link.repeat_list()?;
+                    link.check_clock()?;
                     let began = Instant::now();
                     close_overdue_calls(tracker, &self.store).await;
                     link.exclude_busy_time(began.elapsed());
@@ -119,6 +120,7 @@ impl Follower {
             LinkEvent::Refusal(text) => {
                 warn!(switch = %self.options.address, text, "the switch refused a command");
             }
+            LinkEvent::ClockOffset(ahead_us) => self.report_clock(ahead_us),
             LinkEvent::Subscribed | LinkEvent::Nothing => {}
         }
         Ok(())

@@ -150,7 +150,7 @@ fn record_outcome(claimed: &ClaimedDocument, decision: &Decision, report: &Attem
         attempt,
         ..
     } = claimed;
-    let (status, error) = (report.status, report.error.as_deref());
+    let (status, reason) = (report.status, report.error.as_deref());
     let took_ms = report.took.as_millis();
     let outcome = match decision.settled {
         DeliveryOutcome::Delivered => {
@@ -166,17 +166,17 @@ fn record_outcome(claimed: &ClaimedDocument, decision: &Decision, report: &Attem
             "delivered"
         }
         DeliveryOutcome::Retry { wait, .. } => {
-            let next_s = wait.as_secs();
-            tracing::debug!(
+            let next_attempt_s = wait.as_secs();
+            tracing::warn!(
                 webhook_id,
                 endpoint,
                 call_uuid,
                 attempt,
                 status,
-                error,
+                reason,
                 took_ms,
-                next_s,
-                "delivery failed, retried later"
+                next_attempt_s,
+                "a delivery failed"
             );
             "failed"
         }
@@ -187,7 +187,7 @@ fn record_outcome(claimed: &ClaimedDocument, decision: &Decision, report: &Attem
                 call_uuid,
                 attempt,
                 status,
-                error,
+                reason,
                 "not delivered in eight days: kept as dead; `switchhook outbox retry` sends it again"
             );
             "dead"
@@ -199,7 +199,7 @@ fn record_outcome(claimed: &ClaimedDocument, decision: &Decision, report: &Attem
                 call_uuid,
                 attempt,
                 status,
-                error,
+                reason,
                 "an event was not delivered in time and has expired"
             );
             EXPIRED

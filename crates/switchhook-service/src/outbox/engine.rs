@@ -371,8 +371,8 @@ fn set_gauges(endpoint: String, limiter: &EndpointLimiter, now: Instant) {
 
 fn log_change(endpoint: &str, change: StateChange) {
     match change {
-        StateChange::None => {}
-        StateChange::BeganToFail => tracing::warn!(endpoint, "a delivery failed"),
+        // The attempt has its own line.
+        StateChange::None | StateChange::BeganToFail => {}
         StateChange::Slowed => {
             tracing::warn!(
                 endpoint,

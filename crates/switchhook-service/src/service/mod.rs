@@ -132,6 +132,7 @@ impl Service {
         let metrics = metrics::recorder()?;
         metrics::start_at_zero(config, &answerers);
         let tasks = compile::compile_with(config, &answerers)?;
+        metrics::credentials(&tasks);
         check::log_warnings(config, &tasks);
         let live_calls = Arc::new(LiveCalls::new(config.limits.calls_remembered));
         let breakers = Breakers::of(options::breakers(config));
@@ -243,6 +244,7 @@ impl Service {
         let collector = self.trace_export.prepare(config)?;
         self.documents.replace(config, &tasks)?;
         metrics::start_at_zero(config, &self.answerers);
+        metrics::credentials(&tasks);
         self.trace_export.replace(collector);
         self.breakers.replace(options::breakers(config));
         self.webhooks.replace(&tasks);
