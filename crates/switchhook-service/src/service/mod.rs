@@ -111,6 +111,7 @@ pub struct Service {
     deliveries: JoinHandle<()>,
     pages: JoinHandle<()>,
     trace_export: TraceExport,
+    counts: JoinHandle<()>,
 }
 
 impl Service {
@@ -158,7 +159,7 @@ impl Service {
         followers.tasks.push(tokio::spawn(zones));
 
         let call_control = CallControl::new(
-            call_control_options(config, &places, &live_calls, &breakers, traces),
+            call_control_options(config, &places, &live_calls, &breakers, traces, &store),
             tasks,
             Arc::new(StorePersistence::new(store.clone())),
         );
@@ -186,6 +187,7 @@ impl Service {
             checks,
             metrics,
             live_calls,
+            endpoint_statuses: deliveries.statuses,
             breakers: Arc::clone(&breakers),
             store: store.clone(),
             time_zone: config.account.time_zone,
@@ -212,6 +214,7 @@ impl Service {
             answerers,
             summaries,
             endpoints: deliveries.endpoints,
+            counts: components::start_counts(&store, &stop_outbox),
             store,
             drain_deadline: config.limits.drain_deadline,
             stop_calls,
@@ -292,6 +295,7 @@ impl Service {
         self.stop_outbox.cancel();
         log_failed_task("deliveries", self.deliveries.await);
         self.trace_export.stop().await;
+        log_failed_task("counts", self.counts.await);
         self.store.close().await;
         self.recording_server.stop().await;
         self.stop_http.cancel();
@@ -320,12 +324,14 @@ fn call_control_options(
     live_calls: &Arc<LiveCalls>,
     breakers: &Arc<Breakers>,
     traces: &TracesHandle,
+    store: &Store,
 ) -> CallControlOptions {
     CallControlOptions {
         calls_on_hold: places.calls_on_hold,
         connections: places.connections,
         traces: traces.clone(),
         live_calls: Arc::clone(live_calls),
+        counter: store.counter().clone(),
         breakers: Arc::clone(breakers),
         ..options::call_control(config)
     }
