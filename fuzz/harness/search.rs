@@ -58,6 +58,7 @@ fn with_calls() -> Routes {
                 ..CallSummary::default()
             }),
             history,
+            asked: String::new(),
             unpublished: None,
             events: Vec::new(),
         };

@@ -169,6 +169,28 @@ response.map = {{ customer_name = "$.customer.name" }}
         }
     }
 
+    /// Plays one more such call, while the webhook is paused or before it. Returns when its document
+    /// waits.
+    pub async fn refused_again(&self, capture: &str) {
+        let before = self.waiting().await;
+        self.inbox.answers(Answer::Status(410));
+        let (bodies, _) = anew(&now(&bodies(capture)));
+        self.play(&bodies);
+        while self.waiting().await <= before {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Returns the number of documents that wait and are not being sent.
+    async fn waiting(&self) -> u64 {
+        let waiting = self.url("/outbox/replay?state=waiting");
+        let page = test_support::http::get(&waiting).await.unwrap();
+        let count = Regex::new(r"<b>(\d+) document").unwrap();
+        let page = page.text().await.unwrap();
+        let found = count.captures(&page);
+        found.map_or(0, |found| found[1].parse().unwrap())
+    }
+
     async fn play_refused(&self, capture: &str, status: u16) {
         self.inbox.answers(Answer::Status(status));
         let (bodies, _) = anew(&now(&bodies(capture)));

@@ -8,8 +8,12 @@ use test_support::{anew, events, inbox, peer, port8021, receiver};
 
 mod browser;
 mod failing;
+mod filter;
 mod fixture;
+mod live;
+mod outbox;
 mod replay;
 mod search;
+mod time;
 mod views;
 mod webhook_test;

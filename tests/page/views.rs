@@ -102,6 +102,8 @@ async fn every_view_is_accessible_on_a_desk_and_on_a_phone_in_light_and_in_dark(
     let views = [
         "/",
         "/calls",
+        "/calls?q=1&reason=SUCCESS",
+        "/time?window=15m",
         &call,
         "/webhooks",
         "/webhooks/lookup/try",

@@ -8,7 +8,7 @@ use axum::extract::{DefaultBodyLimit, Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Json, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use metrics::counter;
 use tokio::net::TcpListener;
 
@@ -72,6 +72,9 @@ fn pages() -> Router<AdminState> {
     Router::new()
         .route("/", get(overview))
         .route("/calls", get(calls))
+        .route("/calls.csv", get(page::call_export::csv))
+        .route("/calls.json", get(page::call_export::json))
+        .route("/time", get(time))
         .route("/calls/{uuid}", get(call))
         .route("/webhooks", get(webhooks))
         .route(
@@ -83,6 +86,11 @@ fn pages() -> Router<AdminState> {
             "/outbox/replay",
             get(replay::dry_run_page).post(replay::send),
         )
+        .route(
+            "/outbox/discard",
+            get(replay::discard_page).post(replay::discard),
+        )
+        .route("/outbox/endpoint", post(page::endpoints::act))
         .route("/outbox/{id}", get(document))
         .route("/switches", get(switches))
         .route("/changes", get(sse::changes))
@@ -107,9 +115,16 @@ async fn overview(State(state): State<AdminState>) -> Response {
 
 async fn calls(
     State(state): State<AdminState>,
-    Query(params): Query<page::calls::CallsParams>,
+    Query(params): Query<page::call_params::CallsParams>,
 ) -> Response {
     page::calls::respond(&state, &params).await
+}
+
+async fn time(
+    State(state): State<AdminState>,
+    Query(params): Query<page::time_window::TimeParams>,
+) -> Response {
+    page::time::respond(&state, &params).await
 }
 
 async fn call(State(state): State<AdminState>, Path(uuid): Path<String>) -> Response {

@@ -16,6 +16,7 @@ use switchhook_store::Store;
 use switchhook_webhook::breakers::Breakers;
 
 use crate::config_summary::{ConfigSummaries, ConfigSummary};
+use crate::endpoint_status::EndpointStatuses;
 use crate::guard::SharedGuard;
 use crate::listener::KeyedPermits;
 use crate::live_calls::LiveCalls;
@@ -50,6 +51,8 @@ pub struct AdminState {
     pub metrics: MetricsRecorder,
     /// The calls on hold, and the last lookups.
     pub live_calls: Arc<LiveCalls>,
+    /// The endpoints whose deliveries fail.
+    pub endpoint_statuses: Arc<EndpointStatuses>,
     /// The circuit breakers of the webhooks.
     pub breakers: Arc<Breakers>,
     /// Finished calls and documents.

@@ -3,13 +3,16 @@
 use std::time::Duration;
 
 use super::model::{
-    AttemptResult, ClaimRequest, ClaimedDocument, DeliveryKind, DeliveryOutcome, DocumentDetail,
-    DocumentFilter, DocumentRow, EndpointBacklog, Lease, NewDocument, NewEvent, Retention,
+    AttemptResult, ClaimRequest, ClaimedDocument, DeliveryKind, DeliveryOutcome, Discarded,
+    DocumentDetail, DocumentFilter, DocumentRow, EndpointBacklog, Lease, NewDocument, NewEvent,
+    Retention,
 };
 use super::operation::CHUNK;
 use super::sql::documents::{self, Replay};
 use super::sql::events::{ExpireEvents, PutEvent};
-use super::sql::outbox::{Claim, MakeBacklogDue, Pause, PutRequest, Release, Resume, Settle};
+use super::sql::outbox::{
+    Claim, Discard, MakeBacklogDue, Pause, PutRequest, Release, Resume, Settle, TryNow,
+};
 use super::sql::prune::Prune;
 use super::{Store, StoreError};
 
@@ -151,6 +154,24 @@ impl Store {
     /// [`StoreError`]; it is still paused then.
     pub async fn resume(&self, endpoint: &str) -> Result<bool, StoreError> {
         self.write(Resume(endpoint.to_owned())).await
+    }
+
+    /// Lets an endpoint be tried now, by every service that slowed it down, with the document that
+    /// is due next.
+    ///
+    /// # Errors
+    /// [`StoreError`]; nothing is changed then.
+    pub async fn try_now(&self, endpoint: &str) -> Result<(), StoreError> {
+        self.write(TryNow(endpoint.to_owned())).await
+    }
+
+    /// Gives up documents that wait, which keeps them as dead (events as expired), and deletes dead
+    /// and expired ones. Others stay as they are.
+    ///
+    /// # Errors
+    /// [`StoreError`]; nothing is changed then.
+    pub async fn discard(&self, webhook_ids: Vec<String>) -> Result<Discarded, StoreError> {
+        self.write(Discard(webhook_ids)).await
     }
 
     /// Returns paused endpoints, each with the reason.

@@ -168,6 +168,7 @@ pub fn document(call: &str, address: SocketAddr) -> FinishedCallRecord {
             incomplete: false,
         }),
         history: String::new(),
+        asked: String::new(),
         unpublished: None,
         events: Vec::new(),
     }

@@ -14,10 +14,11 @@ use switchhook_core::clock;
 use switchhook_core::outcome::Reason;
 use switchhook_store::{DeliveryKind, DocumentRow, PersistedResponse};
 
-use super::components::{self, IsPaused};
+use super::components;
+use super::document_rows;
+use super::held::Held;
 use super::layout::{View, not_found};
 use super::lookups::{self, VariableSource};
-use super::outbox;
 use super::webhook_health::WebhookHealth;
 
 /// Responds with the view of the call that this Unique-ID is a leg of.
@@ -54,8 +55,7 @@ pub(crate) async fn respond(state: &AdminState, uuid: &str) -> Response {
         .await
         .unwrap_or_default();
     let until = state.store.unpublished_until(&call.uuids()).await;
-    let pauses = state.store.pauses().await.unwrap_or_default();
-    let paused = |name: &str| pauses.iter().any(|(paused, _)| paused == name);
+    let held = Held::read(state).await;
     let body = html! {
         (heading(state, &call))
         @if let Some(on_hold) = &on_hold {
@@ -67,7 +67,7 @@ pub(crate) async fn respond(state: &AdminState, uuid: &str) -> Response {
         @if let Ok(Some(until_ms)) = until { (waiting_for_recordings(state, until_ms)) }
         @match &documents {
             Err(error) => (components::store_error(error)),
-            Ok(documents) => (documents_of(state, documents, &paused)),
+            Ok(documents) => (documents_of(state, documents, &held)),
         }
         (keys(state, &call, &kept))
     };
@@ -252,7 +252,7 @@ fn waiting_for_recordings(state: &AdminState, until_ms: i64) -> Markup {
     }
 }
 
-fn documents_of(state: &AdminState, documents: &[DocumentRow], paused: IsPaused<'_>) -> Markup {
+fn documents_of(state: &AdminState, documents: &[DocumentRow], held: &Held) -> Markup {
     let is_event = |row: &&DocumentRow| row.kind == DeliveryKind::Event;
     let (mut events, others): (Vec<_>, Vec<_>) =
         documents.iter().cloned().partition(|row| is_event(&row));
@@ -261,13 +261,13 @@ fn documents_of(state: &AdminState, documents: &[DocumentRow], paused: IsPaused<
         @if !events.is_empty() {
             section aria-labelledby="events" {
                 h2 #events { "Events" span.quiet { "what webhooks receive while the call lives" } }
-                (outbox::rows(state, &events, &[], paused))
+                (document_rows::plain(state, &events, &[], held))
             }
         }
         @if !others.is_empty() {
             section aria-labelledby="documents" {
                 h2 #documents { "Documents" span.quiet { "what webhooks receive when the call is over" } }
-                (outbox::rows(state, &others, &[], paused))
+                (document_rows::plain(state, &others, &[], held))
             }
         }
     }

@@ -13,9 +13,9 @@ use switchhook_store::{
 };
 use switchhook_webhook::redact;
 
-use super::components::IsPaused;
+use super::held::Held;
 use super::layout::{View, not_found};
-use super::{components, outbox, replay};
+use super::{components, document_rows, outbox, replay};
 
 /// Bytes of a body that are shown.
 const SHOWN: usize = 256 * 1024;
@@ -32,10 +32,9 @@ pub(crate) async fn respond(state: &AdminState, id: &str) -> Response {
             return view(body).respond(state, StatusCode::SERVICE_UNAVAILABLE);
         }
     };
-    let pauses = state.store.pauses().await.unwrap_or_default();
-    let paused = |name: &str| pauses.iter().any(|(paused, _)| paused == name);
+    let held = Held::read(state).await;
     let known = outbox::parties(state, std::slice::from_ref(&document.row)).await;
-    view(body(state, &document, &known, &paused)).respond(state, StatusCode::OK)
+    view(body(state, &document, &known, &held)).respond(state, StatusCode::OK)
 }
 
 const fn view(body: Markup) -> View<'static> {
@@ -46,7 +45,7 @@ fn body(
     state: &AdminState,
     document: &DocumentDetail,
     known: &[CallParties],
-    paused: IsPaused<'_>,
+    held: &Held,
 ) -> Markup {
     let what = match document.row.kind {
         DeliveryKind::Document => "Document",
@@ -59,15 +58,14 @@ fn body(
         div.row {
             h1 {
                 (what)
-                @if known.is_empty() { " to" } @else { " of " (outbox::numbers(row, known)) ", to" }
+                @if known.is_empty() { " to" } @else { " of " (document_rows::numbers(row, known)) ", to" }
                 " webhook " (components::webhook_link(&row.endpoint))
             }
-            (components::document_state(row, paused))
+            (components::document_state(row, held))
         }
         dl.facts {
             div { dt { "Made" } dd { (format::date_time(row.inserted_ms, state.time_zone)) } }
-            @if let Some(due) = row.due_ms.filter(|_| !paused(&row.endpoint)) { div { dt { "Next" } dd { (format::relative(due, now_ms)) } } }
-            div { dt { "Attempts" } dd { (row.attempts) } }
+            div { dt { "Attempts" } dd { (row.attempts) (document_rows::due(row, held, now_ms)) } }
             div { dt { "Size" } dd { (format::bytes(row.body_bytes)) } }
             div { dt { "webhook-id" } dd.id { (row.webhook_id) } }
             div { dt { "Call" } dd.id { a href=(address(&["calls", &row.call_uuid], &[])) { (row.call_uuid) } } }

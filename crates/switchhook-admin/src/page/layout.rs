@@ -4,7 +4,8 @@ use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse as _, Response};
 use maud::{DOCTYPE, Markup, html};
 
-use crate::state::{AdminState, Check};
+use crate::state::{AdminState, Check, Readiness};
+use switchhook_core::clock;
 
 use super::{assets, components};
 
@@ -13,12 +14,24 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; i
      connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// The views, in the order of the menu.
-const MENU: [(&str, &str); 5] = [
+const MENU: [(&str, &str); 6] = [
     ("/", "Now"),
     ("/calls", "Calls"),
+    ("/time", "Over time"),
     ("/webhooks", "Webhooks"),
     ("/outbox", "Outbox"),
     ("/switches", "Switches"),
+];
+
+/// Keys and what they do.
+const KEYS: [(&str, &str); 7] = [
+    ("j", "next row"),
+    ("k", "row before"),
+    ("Enter", "open the row"),
+    ("/", "search"),
+    ("p", "pause updates, or go on"),
+    ("Esc", "leave the row or the field"),
+    ("?", "this help"),
 ];
 
 /// One view.
@@ -66,7 +79,7 @@ impl<'a> View<'a> {
                 }
                 body {
                     a.skip href="#main" { "Skip to the content" }
-                    (self.header(readiness.ready))
+                    (self.header(&ServiceStatus::of(state, &readiness)))
                     main #main tabindex="-1" {
                         (failing_checks(&readiness.checks))
                         (self.body)
@@ -78,7 +91,11 @@ impl<'a> View<'a> {
                         span.quiet { "Times are those of " (state.time_zone.name()) }
                         span.quiet { "Switchhook " (env!("CARGO_PKG_VERSION")) }
                         span #live.quiet {}
+                        button #pause.plain type="button" hidden aria-pressed="false" { "Pause updates" }
+                        span.quiet { "Keys: " kbd { "?" } }
                     }
+                    button #news type="button" hidden { "0 new" }
+                    (keys_help())
                 }
             }
         };
@@ -89,7 +106,7 @@ impl<'a> View<'a> {
         (status, headers, Html(page.into_string())).into_response()
     }
 
-    fn header(&self, ready: bool) -> Markup {
+    fn header(&self, status: &ServiceStatus) -> Markup {
         html! {
             header {
                 a.brand href="/" aria-label="Switchhook" {
@@ -107,11 +124,67 @@ impl<'a> View<'a> {
                         placeholder="Number, UUID or flow variable" aria-keyshortcuts="/";
                     button { "Find" }
                 }
-                @if ready {
-                    a.pill.good href="/readyz" { span.wide { "service " } "ready" }
-                } @else {
-                    a.pill.bad href="/readyz" { span.wide { "service " } "not ready" }
+                (status.pill())
+            }
+        }
+    }
+}
+
+/// The help for the keys, which the script opens.
+fn keys_help() -> Markup {
+    html! {
+        dialog #keys aria-labelledby="keys-title" {
+            form method="dialog" {
+                h2 #keys-title { "Keys" }
+                dl {
+                    @for (key, what) in KEYS { div { dt { kbd { (key) } } dd { (what) } } }
                 }
+                p.quiet { "Nothing moves while the pointer is on a list or a row is chosen: new rows are counted and wait." }
+                button { "Close" }
+            }
+        }
+    }
+}
+
+/// What the pill in the header says.
+enum ServiceStatus {
+    Ready,
+    /// Calls are served; endpoints get their documents late.
+    DeliveriesHeldUp(Vec<String>),
+    /// Calls are served; these components are not healthy.
+    Degraded(Vec<String>),
+    NotReady,
+}
+
+impl ServiceStatus {
+    fn of(state: &AdminState, readiness: &Readiness) -> Self {
+        let failing = readiness.checks.iter().filter(|check| !check.ok);
+        let failing: Vec<String> = failing.map(|check| check.name.clone()).collect();
+        let slowed = state.endpoint_statuses.slowed(clock::now_ms());
+        if !readiness.ready {
+            Self::NotReady
+        } else if !slowed.is_empty() {
+            Self::DeliveriesHeldUp(slowed.into_keys().collect())
+        } else if failing == ["deliveries"] {
+            Self::DeliveriesHeldUp(failing)
+        } else if failing.is_empty() {
+            Self::Ready
+        } else {
+            Self::Degraded(failing)
+        }
+    }
+
+    fn pill(&self) -> Markup {
+        html! {
+            @match self {
+                Self::Ready => a.pill.good href="/readyz" { span.wide { "service " } "ready" },
+                Self::DeliveriesHeldUp(names) => a.pill.odd href="/outbox" title={ "Calls are served. Documents wait: " (names.join(", ")) } {
+                    "deliveries held up"
+                },
+                Self::Degraded(names) => a.pill.odd href="/readyz" title={ "Calls are served. Not healthy: " (names.join(", ")) } {
+                    span.wide { "service " } "degraded"
+                },
+                Self::NotReady => a.pill.bad href="/readyz" { span.wide { "service " } "not ready" },
             }
         }
     }

@@ -11,12 +11,12 @@ use crate::state::AdminState;
 use switchhook_core::clock;
 use switchhook_store::{CallParties, DocumentFilter, DocumentRow, DocumentState, EndpointBacklog};
 
-use super::components;
-use super::components::IsPaused;
+use super::held::Held;
 use super::layout::View;
+use super::{components, document_rows, endpoints};
 
 /// Documents on one page.
-const PAGE: u32 = 100;
+const PAGE: u32 = 50;
 
 /// The query string of `/outbox`.
 #[derive(Debug, Default, Deserialize)]
@@ -65,20 +65,19 @@ pub(crate) async fn respond(state: &AdminState, params: &OutboxParams) -> Respon
     let backlogs = state.store.backlogs().await;
     let documents = state.store.documents(&params.filter(), PAGE).await;
     let known = parties(state, documents.as_deref().unwrap_or_default()).await;
-    let paused = |name: &str| {
-        let mut all = backlogs.iter().flatten();
-        all.any(|backlog| backlog.endpoint == name && backlog.paused.is_some())
-    };
+    let all = backlogs.as_deref().unwrap_or_default();
+    let held = Held::of(state, all);
     let body = html! {
         h1 { "Outbox" }
+        (endpoints::panel(state, &held, all))
         @match &backlogs {
             Err(error) => (components::store_error(error)),
             Ok(backlogs) => (summary(backlogs)),
         }
-        (filters(params, backlogs.as_deref().unwrap_or_default()))
+        (filters(params, all))
         @match &documents {
             Err(error) => (components::store_error(error)),
-            Ok(documents) => (list(state, params, (documents, &known), &paused)),
+            Ok(documents) => (list(state, params, (documents, &known), &held)),
         }
     };
     View::new("Outbox", "/outbox", body).respond(state, StatusCode::OK)
@@ -95,7 +94,7 @@ fn summary(backlogs: &[EndpointBacklog]) -> Markup {
                     thead { tr {
                         th scope="col" { "Webhook" } th.number scope="col" { "Waiting" }
                         th.number scope="col" { "Being sent" } th.number scope="col" { "Given up" }
-                        th scope="col" { "Oldest" } th scope="col" { "Paused" }
+                        th scope="col" { "Oldest" }
                     } }
                     tbody {
                         @for backlog in backlogs {
@@ -105,7 +104,6 @@ fn summary(backlogs: &[EndpointBacklog]) -> Markup {
                                 td.number { (backlog.leased) }
                                 td.number { (backlog.dead) }
                                 td { (backlog.oldest_ms.map(|ms| format::relative(ms, now_ms)).unwrap_or_default()) }
-                                td { (backlog.paused.as_deref().unwrap_or_default()) }
                             }
                         }
                     }
@@ -152,7 +150,7 @@ fn list(
     state: &AdminState,
     params: &OutboxParams,
     (documents, known): Listed<'_>,
-    paused: IsPaused<'_>,
+    held: &Held,
 ) -> Markup {
     let full = u32::try_from(documents.len()).is_ok_and(|count| count >= PAGE);
     let next = documents
@@ -163,11 +161,16 @@ fn list(
         @if documents.is_empty() {
             p.empty { "No document matches." }
         } @else {
-            (rows(state, documents, known, paused))
-            p.actions {
-                (replay_link(params))
-                @if next.is_some() {
-                    a.button href=(params.address("/outbox", &params.state, next)) rel="next" { "Next page" }
+            // A GET: it leads to the page that says what would be changed.
+            form method="get" action="/outbox/replay" {
+                (document_rows::selectable(state, documents, known, held))
+                p.actions {
+                    button.again { "Send selected again …" }
+                    button.again.plain formaction="/outbox/discard" { "Discard selected …" }
+                    (replay_link(params))
+                    @if next.is_some() {
+                        a.button href=(params.address("/outbox", &params.state, next)) rel="next" { "Next page" }
+                    }
                 }
             }
         }
@@ -182,7 +185,7 @@ fn replay_link(params: &OutboxParams) -> Markup {
         @if params.state == DocumentState::Delivered.as_str() {
             a.again href=(address) { "Send the delivered documents again …" }
         } @else {
-            a.button.again href=(address) { "Send these again …" }
+            a.again href=(address) { "Send all of these again …" }
         }
     }
 }
@@ -208,61 +211,4 @@ pub(crate) async fn parties(state: &AdminState, documents: &[DocumentRow]) -> Ve
         parties.called = state.mask.number(&parties.called);
     }
     known
-}
-
-/// Makes caller and called number of a document's call.
-pub(crate) fn numbers(document: &DocumentRow, known: &[CallParties]) -> Markup {
-    let parties = known
-        .iter()
-        .find(|parties| parties.call_uuid == document.call_uuid);
-    html! {
-        @if let Some(CallParties { caller, called, .. }) = parties {
-            (components::or_dash(caller)) span.arrow aria-label="to" { " → " } (components::or_dash(called))
-        }
-    }
-}
-
-/// Makes a list of documents, each with its last outcome.
-pub(crate) fn rows(
-    state: &AdminState,
-    documents: &[DocumentRow],
-    known: &[CallParties],
-    paused: IsPaused<'_>,
-) -> Markup {
-    let now_ms = clock::now_ms();
-    html! {
-        ul.calls {
-            @for document in documents {
-                li {
-                    div.row {
-                        time.clock title=(format::date_time(document.inserted_ms, state.time_zone)) {
-                            (format::time_or_date(document.inserted_ms, now_ms, state.time_zone))
-                        }
-                        a.parties href=(address(&["outbox", &document.webhook_id], &[])) {
-                            @if let Some((sequence, event)) = document.sequence.zip(document.event.as_deref()) { (sequence) ". " (event) " " }
-                            (numbers(document, known)) " to " (document.endpoint)
-                        }
-                        (components::document_state(document, paused))
-                        span.end.quiet { (next(document, paused, now_ms)) }
-                    }
-                    @if !document.last_result.is_empty() && document.state != DocumentState::Delivered {
-                        p.why { (document.last_result) }
-                    }
-                }
-            }
-        }
-    }
-}
-
-fn next(document: &DocumentRow, paused: IsPaused<'_>, now_ms: i64) -> String {
-    let attempts = match document.attempts {
-        0 => "no attempt yet".to_owned(),
-        1 => "1 attempt".to_owned(),
-        attempts => format!("{attempts} attempts"),
-    };
-    let waits = document.state == DocumentState::Waiting && !paused(&document.endpoint);
-    match document.due_ms.filter(|_| waits) {
-        Some(due) => format!("{attempts}, next {}", format::relative(due, now_ms)),
-        None => attempts,
-    }
 }

@@ -11,6 +11,7 @@ use switchhook_core::metric_names;
 use switchhook_core::metrics_reader::MetricsReader;
 use switchhook_store::{EndpointBacklog, StoreError};
 
+use super::held::Held;
 use super::{components, webhooks};
 
 /// Calls on hold that are listed.
@@ -90,7 +91,7 @@ fn tiles(
     let tiles = [
         on_hold_tile(on_hold_count),
         answers_tile(state),
-        outbox_tile(backlogs),
+        outbox_tile(state, backlogs),
         switches_tile(state),
     ];
     html! {
@@ -139,7 +140,7 @@ fn answers_tile(state: &AdminState) -> Tile {
     }
 }
 
-fn outbox_tile(backlogs: Result<&Vec<EndpointBacklog>, &StoreError>) -> Tile {
+fn outbox_tile(state: &AdminState, backlogs: Result<&Vec<EndpointBacklog>, &StoreError>) -> Tile {
     let (value, below, bad) = backlogs.map_or_else(
         |_| ("?".into(), "the store cannot be read".into(), true),
         |backlogs| {
@@ -166,9 +167,24 @@ fn outbox_tile(backlogs: Result<&Vec<EndpointBacklog>, &StoreError>) -> Tile {
         address: "/outbox",
         value,
         below,
-        also: None,
+        also: held_up(state, backlogs).map(|text| (text, "/outbox")),
         bad,
     }
+}
+
+/// Names the endpoints that are slowed down or paused.
+fn held_up(
+    state: &AdminState,
+    backlogs: Result<&Vec<EndpointBacklog>, &StoreError>,
+) -> Option<String> {
+    let held = Held::of(state, backlogs.map_or(&[], |backlogs| backlogs));
+    let paused = held.all_paused().iter();
+    let paused = paused.map(|backlog| format!("{} paused", backlog.endpoint));
+    let slowed = held
+        .all_slowed()
+        .map(|(name, _)| format!("{name} slowed down"));
+    let all: Vec<String> = paused.chain(slowed).collect();
+    (!all.is_empty()).then(|| all.join(", "))
 }
 
 fn switches_tile(state: &AdminState) -> Tile {

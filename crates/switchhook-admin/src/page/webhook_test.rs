@@ -57,7 +57,7 @@ fn form(state: &AdminState, webhook: &str, filled: &TestForm) -> Markup {
                 placeholder="flow.key.leadid=HFC123" { (filled.variables) }
             @if state.changes_allowed() {
                 label for="token" { "Token" }
-                input #token type="password" autocomplete="off" required;
+                input #token.token type="password" autocomplete="off" required;
                 button { "Send the request" }
                 noscript { p { "This needs scripts." } }
             } @else {

@@ -15,6 +15,7 @@ use switchhook_core::tenants::{self, Tenants};
 use switchhook_core::variables::JSON_KEYS;
 
 use super::socket_mode::SocketMode;
+use super::switch_name::SwitchName;
 use super::unpark::{TRANSFER_SOURCE, transfer_id};
 
 /// Set by the hook before it hands the call to a socket: then a connection that ends sends the
@@ -25,6 +26,8 @@ pub(crate) const WEBHOOK: &str = "flow.webhook";
 /// The task number of the hook's scheduled way out, which unsets it.
 pub(crate) const WAY_OUT: &str = "flow.way_out";
 
+/// The header with the name that the switch gave itself.
+const SWITCH: &str = "FreeSWITCH-Switchname";
 /// The header with the number that was dialled.
 const DESTINATION: &str = "Caller-Destination-Number";
 
@@ -68,6 +71,8 @@ pub struct Channel {
     pub destination: String,
     /// Whether the call is answered, so that media flows both ways.
     pub answered: bool,
+    /// The switch that has it.
+    pub switch: SwitchName,
     /// The task number of the hook's way out, cancelled at the release.
     pub way_out: Option<u64>,
     /// How the call was handed over.
@@ -111,6 +116,7 @@ impl Channel {
                 .number
                 .to_owned(),
             answered: headers.get("Answer-State").as_deref() == Some("answered"),
+            switch: SwitchName::of(&headers.get(SWITCH).unwrap_or_default()),
             way_out: task_number(headers, WAY_OUT),
             transfer: variable(TRANSFER_SOURCE)
                 .and_then(|source| transfer_id(&source).map(Into::into)),

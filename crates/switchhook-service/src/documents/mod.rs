@@ -36,6 +36,7 @@ use switchhook_core::recording::Recording;
 use switchhook_core::tenants::{Account, Tenants};
 use switchhook_store::{
     DeliveryKind, FinishedCallRecord, FinishedChannel, NewDocument, NewEvent, RequestContent,
+    asked_line,
 };
 use switchhook_webhook::Webhook;
 
@@ -164,8 +165,16 @@ impl DocumentBuilder {
 
 /// Adds the history. One that cannot be encoded must not hold up the documents.
 fn with_history(record: FinishedCallRecord, history: &CallHistory) -> FinishedCallRecord {
-    let history = serde_json::to_string(history).unwrap_or_default();
-    FinishedCallRecord { history, ..record }
+    let runs = history.runs.iter();
+    let asked = runs.map(|run| {
+        let reason = run.reason().unwrap_or_default();
+        asked_line(&run.webhook, reason, &run.ending)
+    });
+    FinishedCallRecord {
+        asked: asked.collect(),
+        history: serde_json::to_string(history).unwrap_or_default(),
+        ..record
+    }
 }
 
 impl Flows {
@@ -218,6 +227,7 @@ impl Flows {
             documents: documents.collect(),
             summary: Some(context.summary()),
             history: String::new(),
+            asked: String::new(),
             unpublished,
             events: self.last_events(call),
         };
@@ -284,6 +294,7 @@ impl Flows {
             kind: DeliveryKind::Document,
             webhook: name.to_owned(),
             flow: context.flow.to_owned(),
+            account: Some(context.account.unwrap_or_default().to_owned()),
             call_uuid: context.call.id.clone(),
             content,
         }

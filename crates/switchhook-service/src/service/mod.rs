@@ -111,6 +111,7 @@ pub struct Service {
     deliveries: JoinHandle<()>,
     pages: JoinHandle<()>,
     trace_export: TraceExport,
+    counts: JoinHandle<()>,
 }
 
 impl Service {
@@ -159,7 +160,7 @@ impl Service {
         followers.tasks.push(tokio::spawn(zones));
 
         let call_control = CallControl::new(
-            call_control_options(config, &places, &live_calls, &breakers, traces),
+            call_control_options(config, &places, &live_calls, &breakers, traces, &store),
             tasks,
             Arc::new(StorePersistence::new(store.clone())),
         );
@@ -187,6 +188,7 @@ impl Service {
             checks,
             metrics,
             live_calls,
+            endpoint_statuses: deliveries.statuses,
             breakers: Arc::clone(&breakers),
             store: store.clone(),
             time_zone: config.account.time_zone,
@@ -213,6 +215,7 @@ impl Service {
             answerers,
             summaries,
             endpoints: deliveries.endpoints,
+            counts: components::start_counts(&store, &stop_outbox),
             store,
             drain_deadline: config.limits.drain_deadline,
             stop_calls,
@@ -294,6 +297,7 @@ impl Service {
         self.stop_outbox.cancel();
         log_failed_task("deliveries", self.deliveries.await);
         self.trace_export.stop().await;
+        log_failed_task("counts", self.counts.await);
         self.store.close().await;
         self.recording_server.stop().await;
         self.stop_http.cancel();
@@ -322,12 +326,14 @@ fn call_control_options(
     live_calls: &Arc<LiveCalls>,
     breakers: &Arc<Breakers>,
     traces: &TracesHandle,
+    store: &Store,
 ) -> CallControlOptions {
     CallControlOptions {
         calls_on_hold: places.calls_on_hold,
         connections: places.connections,
         traces: traces.clone(),
         live_calls: Arc::clone(live_calls),
+        counter: store.counter().clone(),
         breakers: Arc::clone(breakers),
         ..options::call_control(config)
     }

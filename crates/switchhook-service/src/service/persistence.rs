@@ -54,6 +54,7 @@ impl CallPersistence for StorePersistence {
             kind: DeliveryKind::Request,
             webhook: background.webhook,
             flow: background.flow.unwrap_or_default(),
+            account: None,
             call_uuid: background.call,
             content: content(&background.request),
         };

@@ -9,19 +9,21 @@ mod document;
 mod event;
 mod retention;
 mod server;
+mod stat;
 mod unpublished;
 
 pub use attempt::{ATTEMPTS_KEPT, Attempt, AttemptResult};
 pub use call::{
-    CallFilter, CallParties, CallSearch, CallSummary, FinishedCallRecord, FinishedChannel,
-    FinishedChannelPage, PersistedResponse, RecentCall, ReportedCall, StoredLeg,
+    CallColumns, CallFilter, CallParties, CallSearch, CallSummary, FinishedCallRecord,
+    FinishedChannel, FinishedChannelPage, PersistedResponse, RecentCall, ReportedCall, StoredLeg,
 };
 pub use claim::{ClaimRequest, ClaimedDocument, DeliveryOutcome, Lease};
 pub use document::{
-    DeliveryKind, DocumentDetail, DocumentFilter, DocumentRow, DocumentState, EndpointBacklog,
-    NewDocument, RequestContent,
+    DeliveryKind, Discarded, DocumentDetail, DocumentFilter, DocumentRow, DocumentState,
+    EndpointBacklog, NewDocument, RequestContent,
 };
 pub use event::{NewEvent, RenderEvent};
 pub use retention::Retention;
 pub use server::DatabaseServer;
+pub use stat::{StatCell, StatDimension, StatQuery, StatSeries, StatSpan};
 pub use unpublished::{NewUnpublishedCall, PublishedCall, UnpublishedCall};

@@ -104,6 +104,7 @@ async fn insert_summary<C: SqlConnection>(
         summary.incomplete,
         &call.history,
         &summary.account,
+        &call.asked,
     ];
     db.run(statements::INSERT_CALL, values).await.map(drop)
 }

@@ -15,6 +15,8 @@ pub(crate) mod documents;
 pub(crate) mod events;
 pub(crate) mod legs;
 pub(crate) mod outbox;
+#[cfg(test)]
+mod plans;
 mod probe;
 pub(crate) mod prune;
 pub(crate) mod recent_calls;
@@ -22,6 +24,7 @@ pub(crate) mod report;
 pub(crate) mod responses;
 pub(crate) mod rows;
 pub(crate) mod statements;
+pub(crate) mod stats;
 pub(crate) mod switches;
 pub(crate) mod tables;
 pub(crate) mod unpublished;

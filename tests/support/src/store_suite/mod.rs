@@ -7,6 +7,7 @@ mod delivery;
 mod events;
 mod keeping;
 mod operation;
+mod stats;
 mod unpublished;
 
 use std::time::Duration;
@@ -15,6 +16,7 @@ pub use delivery::*;
 pub use events::*;
 pub use keeping::*;
 pub use operation::*;
+pub use stats::*;
 use switchhook_store::{
     AttemptResult, CallFilter, CallSearch, CallSummary, Caller, ClaimRequest, ClaimedDocument,
     Clock, DeliveryOutcome, DocumentFilter, DocumentState, FinishedCallRecord, FinishedChannel,
@@ -57,6 +59,7 @@ pub fn finished(call: &str, legs: &[&str], webhooks: &[&str]) -> FinishedCallRec
             .collect(),
         summary: Some(summary("outbound", 1_000)),
         history: String::new(),
+        asked: String::new(),
         unpublished: None,
         events: Vec::new(),
     }
@@ -139,6 +142,8 @@ macro_rules! conformance {
             what_was_settled_is_in_the_list_and_the_history
             the_history_keeps_the_last_fifty_attempts
             a_paused_endpoint_is_not_claimed_until_it_is_resumed
+            an_operator_lets_an_endpoint_be_tried_now_with_one_document
+            what_an_operator_discards_is_given_up_first_and_deleted_then
             a_kept_response_belongs_to_the_call_of_its_leg
             parties_and_answers_are_listed_of_the_selected_calls
             news_of_an_insert_reaches_all_that_registered_before_it
@@ -146,6 +151,8 @@ macro_rules! conformance {
             a_caller_is_found_and_forgotten_everywhere
             what_is_no_copy_is_refused
             a_call_waits_for_its_recordings_and_is_exchanged_for_its_documents_once
+            counts_of_several_instances_add_up_and_outlast_a_restart
+            values_that_are_too_many_are_counted_together
             an_event_is_stored_once_and_numbered_in_its_call
             what_stands_for_a_gap_is_not_stored_if_another_saw_everything
             the_last_events_come_with_the_end_of_the_call
@@ -155,6 +162,7 @@ macro_rules! conformance {
             a_backlog_is_pulled_forward_but_not_before_its_time
             replay_gives_a_fresh_schedule_at_a_rate
             a_filter_finds_by_id_state_endpoint_and_time
+            counts_are_kept_as_long_as_their_span_says
             only_what_was_delivered_long_ago_is_removed
             calls_and_answers_are_removed_when_they_are_old
             what_was_finished_is_remembered_for_an_hour
