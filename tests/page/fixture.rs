@@ -130,15 +130,38 @@ response.map = {{ customer_name = "$.customer.name" }}
     /// asks `lookup`, which gives this answer. Returns when its document is delivered.
     pub async fn call(&self, capture: &str, status: u16, body: &str) -> String {
         let (bodies, _) = anew(&now(&bodies(capture)));
+        self.played(&bodies, None, (status, body)).await
+    }
+
+    /// Plays such a call of an account, whose request is answered 200.
+    pub async fn call_of(&self, account: &str, capture: &str) -> String {
+        let (bodies, _) = anew(&now(&bodies(capture)));
+        let given = format!("{{\"variable_flow.account\":\"{account}\",");
+        let bodies: Vec<String> = bodies
+            .iter()
+            .map(|body| body.replacen('{', &given, 1))
+            .collect();
+        self.played(&bodies, Some(account), (200, "{}")).await
+    }
+
+    async fn played(
+        &self,
+        bodies: &[String],
+        account: Option<&str>,
+        (status, body): (u16, &str),
+    ) -> String {
         let first = Regex::new("\"Unique-ID\":\"([^\"]+)\"").unwrap();
         let uuid = first.captures(&bodies[0]).unwrap()[1].to_owned();
         let mut channel = Channel::to("lookup");
         channel.uuid.clone_from(&uuid);
+        if let Some(account) = account {
+            channel = channel.set("flow.account", account);
+        }
         let peer = Peer::call(self.service.esl, channel).await;
         let peer = self.answer(peer, status, body).await;
         drop(peer);
         let before = self.inbox.posts().len();
-        self.play(&bodies);
+        self.play(bodies);
         let taken = |posts: &[Post]| posts.iter().filter(|post| post.taken).count() > before;
         self.inbox.wait_for(taken).await;
         uuid

@@ -4,8 +4,9 @@
 // A failed helper fails its test.
 #![allow(clippy::unwrap_used)]
 
-use test_support::{anew, events, inbox, peer, port8021, receiver};
+use test_support::{anew, events, inbox, peer, port8021, receiver, routes};
 
+mod access;
 mod browser;
 mod failing;
 mod fixture;

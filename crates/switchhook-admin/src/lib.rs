@@ -5,16 +5,20 @@
 
 #![warn(unreachable_pub)]
 
+pub mod access;
 mod attempts;
+mod audit;
 mod call_entry;
 mod calls;
 pub mod cdr_receiver;
 pub mod config_summary;
 mod format;
+mod gate;
 mod guard;
 pub mod http;
 pub mod listener;
 pub mod live_calls;
+mod login;
 mod metrics;
 pub mod monitoring;
 mod page;

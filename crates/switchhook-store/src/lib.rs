@@ -37,6 +37,7 @@ macro_rules! read {
     };
 }
 
+mod audit;
 mod backup;
 mod caller;
 mod caller_data;
@@ -66,12 +67,12 @@ pub use clock::Clock;
 pub use error::StoreError;
 pub use event_lane::{event_lane, is_event_lane, webhook_of};
 pub use model::{
-    ATTEMPTS_KEPT, Attempt, AttemptResult, CallFilter, CallParties, CallSearch, CallSummary,
-    ClaimRequest, ClaimedDocument, DatabaseServer, DeliveryKind, DeliveryOutcome, DocumentDetail,
-    DocumentFilter, DocumentRow, DocumentState, EndpointBacklog, FinishedCallRecord,
-    FinishedChannel, FinishedChannelPage, Lease, NewDocument, NewEvent, NewUnpublishedCall,
-    PersistedResponse, PublishedCall, RecentCall, RenderEvent, ReportedCall, RequestContent,
-    Retention, StoredLeg, UnpublishedCall,
+    ATTEMPTS_KEPT, Attempt, AttemptResult, AuditEntry, AuditFilter, CallFilter, CallParties,
+    CallSearch, CallSummary, ClaimRequest, ClaimedDocument, DatabaseServer, DeliveryKind,
+    DeliveryOutcome, DocumentDetail, DocumentFilter, DocumentRow, DocumentState, EndpointBacklog,
+    FinishedCallRecord, FinishedChannel, FinishedChannelPage, Lease, NewAuditEntry, NewDocument,
+    NewEvent, NewUnpublishedCall, PersistedResponse, PublishedCall, RecentCall, RenderEvent,
+    ReportedCall, RequestContent, Retention, StoredLeg, UnpublishedCall,
 };
 pub use options::{Role, StoreOptions};
 

@@ -50,7 +50,8 @@ const load = async () => {
   loading = true;
   try {
     const answer = await fetch(location.href, { headers: { accept: "text/html" } });
-    if (answer.ok && !busy()) show(await answer.text());
+    if (answer.status === 401) location.reload();
+    else if (answer.ok && !busy()) show(await answer.text());
   } catch {
     live.textContent = "The service does not answer.";
   } finally {
@@ -59,6 +60,8 @@ const load = async () => {
 };
 
 const listen = () => {
+  // Who is not signed in gets no updates.
+  if (!document.querySelector("nav")) return;
   stream?.close();
   stream = new EventSource("/changes");
   stream.addEventListener("open", () => { live.textContent = "Updates itself."; });
@@ -73,14 +76,14 @@ const send = async (form) => {
   try {
     const answer = await fetch(form.getAttribute("action"), {
       method: "POST",
-      headers: { authorization: `Bearer ${token.value}` },
+      headers: token ? { authorization: `Bearer ${token.value}` } : { "x-csrf-token": form.dataset.token },
       body: new URLSearchParams(new FormData(form)),
     });
     const text = await answer.text();
     if (answer.headers.get("content-type")?.startsWith("text/html")) {
       result.replaceChildren(...new DOMParser().parseFromString(text, "text/html").body.childNodes);
     } else result.textContent = text;
-    if (answer.ok) sessionStorage.setItem("token", token.value);
+    if (answer.ok && token) sessionStorage.setItem("token", token.value);
     // A replay is sent once; a webhook can be tested again.
     button.disabled = answer.ok && !form.matches(".try");
   } catch {

@@ -47,10 +47,13 @@ pub(crate) async fn respond(state: &AdminState, uuid: &str) -> Response {
         began_ms: clock::now_ms(),
         ..CallEntry::default()
     });
-    let documents = state.store.documents_of(&call.uuids()).await;
+    let documents = state
+        .store
+        .documents_of_accounts(&call.uuids(), state.access.accounts())
+        .await;
     let kept = state
         .store
-        .responses_of(&call.uuids())
+        .responses_of(&asked(&call))
         .await
         .unwrap_or_default();
     let until = state.store.unpublished_until(&call.uuids()).await;
@@ -73,6 +76,12 @@ pub(crate) async fn respond(state: &AdminState, uuid: &str) -> Response {
     };
     let title = format!("{} → {}", call.caller, call.called);
     view(&title, body).respond(state, StatusCode::OK)
+}
+
+/// Returns the channels that asked: a leg of another call that took part in this one did not.
+fn asked(call: &CallEntry) -> Vec<&str> {
+    let lookups = call.history.runs.iter();
+    lookups.map(|lookup| lookup.uuid.as_str()).collect()
 }
 
 fn view(title: &str, body: Markup) -> View<'_> {
@@ -149,8 +158,12 @@ fn undecided(call: &CallEntry) -> Markup {
     }
 }
 
-/// Makes what else is known of the webhook, where that helps to find the cause.
+/// Makes what else is known of the webhook, where that helps to find the cause. It comes from the calls
+/// of all accounts.
 fn evidence(state: &AdminState, lookup: &LookupRecord, reason: &str) -> Markup {
+    if state.access.is_limited() {
+        return html! {};
+    }
     let health = WebhookHealth::of(state, &lookup.webhook);
     let timeout = state
         .config_summary(&lookup.webhook)

@@ -15,14 +15,14 @@ use switchhook_webhook::redact;
 
 use super::components::IsPaused;
 use super::layout::{View, not_found};
-use super::{components, outbox, replay};
+use super::{audit, components, outbox, replay};
 
 /// Bytes of a body that are shown.
 const SHOWN: usize = 256 * 1024;
 
 /// Responds with the view.
 pub(crate) async fn respond(state: &AdminState, id: &str) -> Response {
-    let document = match state.store.document(id).await {
+    let document = match outbox::visible(state, id).await {
         Ok(document) => document,
         Err(error @ StoreError::NoSuchDocument { .. }) => {
             return not_found(state, &error.to_string());
@@ -35,7 +35,9 @@ pub(crate) async fn respond(state: &AdminState, id: &str) -> Response {
     let pauses = state.store.pauses().await.unwrap_or_default();
     let paused = |name: &str| pauses.iter().any(|(paused, _)| paused == name);
     let known = outbox::parties(state, std::slice::from_ref(&document.row)).await;
-    view(body(state, &document, &known, &paused)).respond(state, StatusCode::OK)
+    let again = audit::of_document(state, id).await;
+    let shown = body(state, &document, &known, &again, &paused);
+    view(shown).respond(state, StatusCode::OK)
 }
 
 const fn view(body: Markup) -> View<'static> {
@@ -46,6 +48,7 @@ fn body(
     state: &AdminState,
     document: &DocumentDetail,
     known: &[CallParties],
+    again: &Markup,
     paused: IsPaused<'_>,
 ) -> Markup {
     let what = match document.row.kind {
@@ -74,6 +77,7 @@ fn body(
         }
         (replay::button(state, &row.webhook_id))
         (history(state, &document.attempts))
+        (again)
         (request(state, &document.content))
     }
 }

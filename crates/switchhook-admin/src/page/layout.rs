@@ -4,6 +4,8 @@ use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse as _, Response};
 use maud::{DOCTYPE, Markup, html};
 
+use crate::access::needs::Needs;
+use crate::access::{Kind, Role};
 use crate::state::{AdminState, Check};
 
 use super::{assets, components};
@@ -20,6 +22,8 @@ const MENU: [(&str, &str); 5] = [
     ("/outbox", "Outbox"),
     ("/switches", "Switches"),
 ];
+/// Views of all accounts.
+const OF_ALL: [&str; 2] = ["/webhooks", "/switches"];
 
 /// One view.
 pub(crate) struct View<'a> {
@@ -52,6 +56,8 @@ impl<'a> View<'a> {
     /// Responds with the whole page.
     pub(crate) fn respond(self, state: &AdminState, status: StatusCode) -> Response {
         let readiness = state.readiness();
+        // What fails names webhooks and switches of all accounts.
+        let sees_all = !state.access.is_limited();
         let page = html! {
             (DOCTYPE)
             html lang="en" {
@@ -66,12 +72,13 @@ impl<'a> View<'a> {
                 }
                 body {
                     a.skip href="#main" { "Skip to the content" }
-                    (self.header(readiness.ready))
+                    (self.header(state, readiness.ready))
                     main #main tabindex="-1" {
-                        (failing_checks(&readiness.checks))
+                        @if sees_all { (failing_checks(&readiness.checks)) }
                         (self.body)
                     }
                     footer {
+                        @if needs_all(state, Role::Operator) { a href="/audit" { "Audit" } " " }
                         a href="/metrics" { "Metrics" } " "
                         a href="/readyz" { "Readiness" } " "
                         a href="/healthz" { "Health" }
@@ -89,32 +96,45 @@ impl<'a> View<'a> {
         (status, headers, Html(page.into_string())).into_response()
     }
 
-    fn header(&self, ready: bool) -> Markup {
+    fn header(&self, state: &AdminState, ready: bool) -> Markup {
+        let is_known = state.access.kind() != Kind::Nobody;
+        let everything = !state.access.is_limited();
+        let menu = MENU
+            .iter()
+            .filter(|(address, _)| everything || !OF_ALL.contains(address));
         html! {
             header {
                 a.brand href="/" aria-label="Switchhook" {
                     (assets::mark())
                     span { "Switchhook" }
                 }
-                nav aria-label="Views" {
-                    @for (address, name) in MENU {
-                        a href=(address) aria-current=[(address == self.menu).then_some("page")] { (name) }
+                @if is_known {
+                    nav aria-label="Views" {
+                        @for (address, name) in menu {
+                            a href=(address) aria-current=[(*address == self.menu).then_some("page")] { (name) }
+                        }
                     }
-                }
-                form.search role="search" action="/calls" {
-                    label.hidden for="q" { "Find a call" }
-                    input #q type="search" name="q" value=(self.search) autocomplete="off"
-                        placeholder="Number, UUID or flow variable" aria-keyshortcuts="/";
-                    button { "Find" }
+                    form.search role="search" action="/calls" {
+                        label.hidden for="q" { "Find a call" }
+                        input #q type="search" name="q" value=(self.search) autocomplete="off"
+                            placeholder="Number, UUID or flow variable" aria-keyshortcuts="/";
+                        button { "Find" }
+                    }
                 }
                 @if ready {
                     a.pill.good href="/readyz" { span.wide { "service " } "ready" }
                 } @else {
                     a.pill.bad href="/readyz" { span.wide { "service " } "not ready" }
                 }
+                (components::who(state))
             }
         }
     }
+}
+
+/// Whether the user may see what needs this role and every account.
+fn needs_all(state: &AdminState, role: Role) -> bool {
+    Needs::RoleInAll(role).admit(&state.access, false)
 }
 
 /// Lists the components that are not healthy, each with the cure.

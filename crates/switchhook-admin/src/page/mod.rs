@@ -5,11 +5,13 @@
 
 pub(crate) mod address;
 pub(crate) mod assets;
+pub(crate) mod audit;
 pub(crate) mod call;
 pub(crate) mod calls;
 mod components;
 pub(crate) mod document;
 pub(crate) mod layout;
+pub(crate) mod login;
 mod lookups;
 pub(crate) mod outbox;
 pub(crate) mod overview;

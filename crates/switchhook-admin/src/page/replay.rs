@@ -1,22 +1,23 @@
 //! The page that sends documents again: first a dry run with the number, then the replay.
 //!
-//! Only the POST changes something. The guard before all routes requires the token for it.
+//! Only the POST changes something. The gate before it admits operators alone.
 
 use std::time::Duration;
 
-use axum::extract::{Form, Query, State};
+use axum::extract::{Form, Query};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use maud::{Markup, html};
 use serde::Deserialize;
-use tracing::info;
 
 use switchhook_store::{DocumentFilter, StoreError};
 
+use crate::access::Access;
+use crate::audit;
 use crate::state::AdminState;
 use switchhook_core::shell;
 
-use super::components::NEEDS_TOKEN;
+use super::components;
 use super::layout::View;
 use super::outbox;
 
@@ -38,10 +39,11 @@ struct SelectionParams {
 }
 
 impl ReplaySelection {
-    fn filter(&self) -> DocumentFilter {
+    fn filter(&self, access: &Access) -> DocumentFilter {
         if !self.id.is_empty() {
             return DocumentFilter {
                 ids: vec![self.id.clone()],
+                accounts: access.accounts().cloned(),
                 ..DocumentFilter::default()
             };
         }
@@ -50,16 +52,35 @@ impl ReplaySelection {
             webhook: self.filter.webhook.clone(),
             from: None,
         };
-        query.filter()
+        query.filter(access)
+    }
+}
+
+impl ReplaySelection {
+    /// Returns the words of the selection for the audit.
+    fn target(&self) -> String {
+        let SelectionParams { state, webhook } = &self.filter;
+        let words = [&self.id, webhook, state]
+            .into_iter()
+            .filter(|word| !word.is_empty());
+        let words: Vec<&str> = words.map(String::as_str).collect();
+        if words.is_empty() {
+            "what is not delivered".into()
+        } else {
+            words.join(" ")
+        }
     }
 }
 
 /// Responds with the dry run: the number of documents.
 pub(crate) async fn dry_run_page(
-    State(state): State<AdminState>,
+    state: AdminState,
     Query(selection): Query<ReplaySelection>,
 ) -> Response {
-    let count = state.store.count_replayable(&selection.filter()).await;
+    let count = state
+        .store
+        .count_replayable(&selection.filter(&state.access))
+        .await;
     let body = html! {
         h1 { "Send again" }
         @match &count {
@@ -86,23 +107,22 @@ pub(crate) fn button(state: &AdminState, id: &str) -> Markup {
     form(state, &selection, "Send again")
 }
 
-/// Makes the form. The page's script sends it and adds the token, which no browser does by itself.
+/// Makes the form. The page's script sends it with the token, or with what proves that it is ours.
 fn form(state: &AdminState, selection: &ReplaySelection, name: &str) -> Markup {
     if !state.changes_allowed() {
         return html! {
             p.replay {
                 button disabled aria-describedby="why" { (name) }
-                span #why.quiet { (NEEDS_TOKEN) " On the command line: " code { (command(selection)) } }
+                span #why.quiet { (components::why_off(state)) " On the command line: " code { (command(selection)) } }
             }
         };
     }
     html! {
-        form.replay method="post" action="/outbox/replay" data-token {
+        form.replay method="post" action="/outbox/replay" data-token=(state.access.csrf().unwrap_or_default()) {
             input type="hidden" name="id" value=(selection.id);
             input type="hidden" name="state" value=(selection.filter.state);
             input type="hidden" name="webhook" value=(selection.filter.webhook);
-            label for="token" { "Token" }
-            input #token type="password" autocomplete="off" required;
+            (components::credentials(state))
             button { (name) }
             noscript { p { "This needs scripts. On the command line: " code { (command(selection)) } } }
             p.result role="status" {}
@@ -124,27 +144,13 @@ fn command(selection: &ReplaySelection) -> String {
 }
 
 /// Sends the documents again and responds with a sentence.
-pub(crate) async fn send(
-    State(state): State<AdminState>,
-    Form(selection): Form<ReplaySelection>,
-) -> Response {
-    if !state.changes_allowed() {
-        let message = "nothing can be changed over HTTP; set [listen] http_token_env to allow it";
-        return (StatusCode::FORBIDDEN, message).into_response();
-    }
+pub(crate) async fn send(state: AdminState, Form(selection): Form<ReplaySelection>) -> Response {
     let (status, message) = match replay(&state, &selection).await {
         Ok(count) => {
-            info!(
-                documents = count,
-                id = selection.id,
-                webhook = selection.filter.webhook,
-                "documents are sent again from the page"
-            );
             let word = if count == 1 { "document" } else { "documents" };
-            (
-                StatusCode::OK,
-                format!("{count} {word} will be sent again."),
-            )
+            let message = format!("{count} {word} will be sent again.");
+            audit::done(&state, "resend", &selection.target(), &message).await;
+            (StatusCode::OK, message)
         }
         Err(error @ StoreError::NoSuchDocument { .. }) => {
             (StatusCode::NOT_FOUND, error.to_string())
@@ -156,7 +162,8 @@ pub(crate) async fn send(
 
 async fn replay(state: &AdminState, selection: &ReplaySelection) -> Result<u64, StoreError> {
     if !selection.id.is_empty() {
-        state.store.document(&selection.id).await?;
+        outbox::visible(state, &selection.id).await?;
     }
-    state.store.replay(selection.filter(), Duration::ZERO).await
+    let filter = selection.filter(&state.access);
+    state.store.replay(filter, Duration::ZERO).await
 }

@@ -306,7 +306,7 @@ fn one_address(value: &Value) -> Parsed<IpAddr> {
 }
 
 /// Parses a range of addresses, or one address.
-fn addresses(value: &Value) -> Parsed<IpNet> {
+pub(super) fn addresses(value: &Value) -> Parsed<IpNet> {
     let text = text(value)?;
     let one = || text.parse::<IpAddr>().map(IpNet::from).ok();
     let help = "write a range such as \"10.0.0.0/8\", or one address";

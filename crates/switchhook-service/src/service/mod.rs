@@ -46,6 +46,7 @@ use crate::outbox::Endpoints;
 use crate::traces::TracesHandle;
 use crate::zoneinfo;
 use switchhook_admin::SharedGuard;
+use switchhook_admin::access::Access;
 use switchhook_admin::config_summary::ConfigSummaries;
 use switchhook_admin::http;
 use switchhook_admin::listener::HttpLimits;
@@ -194,6 +195,7 @@ impl Service {
             webhook_tester: WebhookTests::tester(&call_control),
             sse_permits: state::sse_permits(),
             stop: stop_http.clone(),
+            access: Access::default(),
         };
         let posted_cdrs = Arc::new(followers.posted_cdrs);
         let posts = components::cdr_posts(config, &posted_cdrs);

@@ -103,6 +103,7 @@ const DIALECT: Dialect = dialect::dialect! {
                 OR story ILIKE $4
                 OR caller LIKE $7 OR called LIKE $7 OR story LIKE $7)
            AND (NOT $5 OR story LIKE '%\"ending\":\"line_1\"%')
+           AND ($8 IS NULL OR account = ANY($8))
          ORDER BY id DESC LIMIT $6",
     persisted_names:
         "SELECT DISTINCT response.webhook AS webhook, variable.name AS name

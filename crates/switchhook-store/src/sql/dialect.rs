@@ -36,11 +36,11 @@ pub(crate) struct Dialect {
     pub(crate) unpublished_with_text: &'static str,
     /// Takes `$1` bytes of space.
     pub(crate) fill_probe: &'static str,
-    /// The oldest `$6` documents of a filter.
+    /// The oldest `$7` documents of a filter.
     pub(crate) documents: &'static str,
     /// The document with a `webhook-id`.
     pub(crate) document: &'static str,
-    /// The first `$2` documents of the channels `$1`.
+    /// The first `$2` documents of the channels `$1`, of the accounts `$3` if they are given.
     pub(crate) documents_of_channels: &'static str,
     /// The attempts of a document, oldest first.
     pub(crate) attempts: &'static str,
@@ -50,7 +50,7 @@ pub(crate) struct Dialect {
     pub(crate) paused_endpoints: &'static str,
     /// Endpoints of a filter's documents that can be replayed.
     pub(crate) replayed_endpoints: &'static str,
-    /// Replays a filter's documents from `$6`, `$7` ms apart.
+    /// Replays a filter's documents from `$7`, `$8` ms apart.
     pub(crate) replay: &'static str,
     /// The numbers of calls.
     pub(crate) call_parties: &'static str,
@@ -60,9 +60,11 @@ pub(crate) struct Dialect {
     pub(crate) responses_of_calls: &'static str,
     /// How many calls wait for recordings, and until when.
     pub(crate) count_unpublished: &'static str,
-    /// Removes at most `$2` calls, responses, delivered, dead and expired documents older than
-    /// `$1`.
-    pub(crate) prune: [&'static str; 5],
+    /// Removes at most `$2` calls, responses, delivered, dead and expired documents, and audit
+    /// entries, older than `$1`.
+    pub(crate) prune: [&'static str; 6],
+    /// How many documents the accounts `$1` have of each endpoint and state.
+    pub(crate) backlogs_of_accounts: &'static str,
     /// Removes calls, responses, documents and waiting calls by their ids.
     pub(crate) delete: [&'static str; 4],
 }
@@ -83,7 +85,8 @@ macro_rules! select_documents {
     };
 }
 
-/// The condition of a [`crate::DocumentFilter`], which binds the first five values.
+/// The condition of a [`crate::DocumentFilter`], which binds the first six values. The account is
+/// the last one: SQLite finds it behind the body.
 macro_rules! document_filter {
     ($in_list:ident) => {
         concat!(
@@ -92,7 +95,10 @@ macro_rules! document_filter {
             ") AND ($2 IS NULL OR state ",
             $in_list!("$2"),
             ") AND ($3 IS NULL OR endpoint = $3)
-               AND ($4 IS NULL OR inserted_ms >= $4) AND ($5 IS NULL OR inserted_ms < $5) "
+               AND ($4 IS NULL OR inserted_ms >= $4) AND ($5 IS NULL OR inserted_ms < $5)
+               AND ($6 IS NULL OR account ",
+            $in_list!("$6"),
+            ") "
         )
     };
 }
@@ -128,7 +134,7 @@ macro_rules! dialect {
                 $crate::sql::dialect::select_documents!($attempt_id),
                 "WHERE ",
                 $crate::sql::dialect::document_filter!($in_list),
-                "ORDER BY id LIMIT $6"
+                "ORDER BY id LIMIT $7"
             ),
             document: concat!(
                 $crate::sql::dialect::select_documents!($attempt_id),
@@ -138,7 +144,9 @@ macro_rules! dialect {
                 $crate::sql::dialect::select_documents!($attempt_id),
                 "WHERE call_uuid ",
                 $in_list!("$1"),
-                " ORDER BY id LIMIT $2"
+                " AND ($3 IS NULL OR account ",
+                $in_list!("$3"),
+                ") ORDER BY id LIMIT $2"
             ),
             attempts: concat!(
                 "SELECT started_ms, took_ms, status, error FROM attempt WHERE document_id = $1
@@ -161,7 +169,7 @@ macro_rules! dialect {
             ),
             // The last condition is for an instance that has leased a document meanwhile.
             replay: concat!(
-                "UPDATE document SET state = 'waiting', due_ms = $6 + $7 * chosen.turn,
+                "UPDATE document SET state = 'waiting', due_ms = $7 + $8 * chosen.turn,
                                      attempts = 0, first_ms = NULL, not_before_ms = 0,
                                      settled_ms = NULL, expires_ms = NULL
                  FROM (SELECT id AS chosen_id, row_number() OVER (ORDER BY id) - 1 AS turn
@@ -214,7 +222,18 @@ macro_rules! dialect {
                     "state = 'expired' AND settled_ms < $1",
                     $skip_locked
                 ),
+                $crate::sql::dialect::prune!("audit", "at_ms < $1", $skip_locked),
             ],
+            backlogs_of_accounts: concat!(
+                "SELECT endpoint, count(*) FILTER (WHERE state = 'waiting') AS waiting,
+                        count(*) FILTER (WHERE state = 'leased') AS leased,
+                        count(*) FILTER (WHERE state = 'dead') AS dead,
+                        min(inserted_ms) FILTER (WHERE state <> 'dead') AS oldest_ms,
+                        (SELECT reason FROM pause WHERE pause.endpoint = document.endpoint) AS paused
+                 FROM document WHERE state IN ('waiting', 'leased', 'dead') AND account ",
+                $in_list!("$1"),
+                " GROUP BY endpoint ORDER BY endpoint"
+            ),
             delete: [
                 concat!("DELETE FROM call WHERE id ", $in_list!("$1")),
                 concat!("DELETE FROM response WHERE id ", $in_list!("$1")),

@@ -34,6 +34,7 @@ pub(crate) async fn insert_document<C: SqlConnection>(
         &content.body[..],
         now_ms,
         created_us,
+        &document.account,
     ];
     let inserted = db.run(statements::INSERT_DOCUMENT, values).await?;
     Ok(inserted == 1)

@@ -44,7 +44,7 @@ pub(crate) struct Table {
 }
 
 /// Every table that a backup has, each after the tables that it refers to.
-pub(crate) const TABLES: [Table; 10] = [
+pub(crate) const TABLES: [Table; 11] = [
     Table {
         name: "leg",
         columns: &[
@@ -117,6 +117,7 @@ pub(crate) const TABLES: [Table; 10] = [
             ("expires_ms", Integer),
             ("headers", Text),
             ("body", Bytes),
+            ("account", Text),
         ],
         has_id: true,
     },
@@ -159,6 +160,20 @@ pub(crate) const TABLES: [Table; 10] = [
             ("due_ms", Integer),
             ("lease", Bytes),
             ("json", Text),
+        ],
+        has_id: true,
+    },
+    Table {
+        name: "audit",
+        columns: &[
+            ("id", Integer),
+            ("at_ms", Integer),
+            ("who", Text),
+            ("origin", Text),
+            ("action", Text),
+            ("target", Text),
+            ("result", Text),
+            ("refused", Boolean),
         ],
         has_id: true,
     },
