@@ -187,7 +187,7 @@ fn route(path: &str) -> Option<&'static str> {
     };
     let routes = switchhook_admin::http::paths();
     let exact = routes.iter().find(|route| **route == path).copied();
-    exact.or_else(|| routes.iter().copied().find(|route| fits(&route)))
+    exact.or_else(|| routes.iter().copied().find(fits))
 }
 
 #[tokio::test(flavor = "multi_thread")]

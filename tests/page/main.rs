@@ -10,6 +10,7 @@ mod access;
 mod browser;
 mod failing;
 mod fixture;
+mod proxies;
 mod replay;
 mod search;
 mod views;

@@ -15,6 +15,7 @@ use tokio::net::TcpListener;
 use crate::access::Role;
 use crate::access::needs::Needs;
 use crate::attempts::AttemptLimiter;
+use crate::base_path;
 use crate::cdr_receiver::{self, ReceiveCdr};
 use crate::gate::{self, Gate};
 use crate::guard;
@@ -65,13 +66,15 @@ pub fn routes(state: AdminState, cdr: CdrEndpoint) -> Router {
         router.route(page.path, checked)
     });
     let no_route = any(no_route).layer(gate(SEES, OPERATES));
-    pages
+    let base = Arc::clone(&state.base);
+    let routes = pages
         .fallback_service(no_route.with_state(state.clone()))
         .layer(DefaultBodyLimit::max(webhook_test::FORM_BYTES))
         .layer(Extension(Arc::clone(&login)))
         .with_state(state)
         .merge(posts.unwrap_or_default())
-        .layer(from_fn_with_state(guard, guard::require_own_host))
+        .layer(from_fn_with_state(guard, guard::require_own_host));
+    base_path::nest(&base, routes)
 }
 
 /// A page, with what its requests need.

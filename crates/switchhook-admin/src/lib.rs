@@ -8,6 +8,7 @@
 pub mod access;
 mod attempts;
 mod audit;
+mod base_path;
 mod call_entry;
 mod calls;
 pub mod cdr_receiver;

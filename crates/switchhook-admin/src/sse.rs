@@ -23,6 +23,16 @@ const LONGEST: Duration = Duration::from_secs(5);
 /// The time between two events of a page that does not show every account, on top of [`SHORTEST`].
 const LIMITED: Duration = Duration::from_secs(2);
 
+/// The time between two comments on a stream: a proxy ends connections that are silent.
+const HEARTBEAT: Duration = Duration::from_secs(2);
+/// The time after which a browser asks for a stream that has ended.
+const RETRY: Duration = Duration::from_secs(1);
+/// What a proxy has to know: nginx must not collect the stream, and nothing may compress it.
+const THROUGH_PROXIES: [(&str, &str); 2] = [
+    ("x-accel-buffering", "no"),
+    ("cache-control", "no-cache, no-transform"),
+];
+
 /// The stream of one open page.
 struct PageStream {
     /// `None` if some accounts are not to be seen: when their calls come and go is not told.
@@ -42,9 +52,9 @@ pub(crate) async fn changes(state: AdminState, Peer(peer): Peer) -> Response {
         stop: state.stop.clone(),
         _permit: permit,
     };
-    Sse::new(stream::unfold(page, next))
-        .keep_alive(KeepAlive::default())
-        .into_response()
+    let stream = Sse::new(stream::unfold(page, next));
+    let stream = stream.keep_alive(KeepAlive::new().interval(HEARTBEAT));
+    (THROUGH_PROXIES, stream).into_response()
 }
 
 async fn next(mut page: PageStream) -> Option<(Result<Event, Infallible>, PageStream)> {
@@ -60,6 +70,6 @@ async fn next(mut page: PageStream) -> Option<(Result<Event, Infallible>, PageSt
         () = page.stop.cancelled() => return None,
         () = changed => {}
     }
-    let event = Event::default().event("changed").data("now");
+    let event = Event::default().retry(RETRY).event("changed").data("now");
     Some((Ok(event), page))
 }

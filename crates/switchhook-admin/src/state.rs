@@ -64,6 +64,8 @@ pub struct AdminState {
     pub mask: Mask,
     /// The access rules.
     pub guard: SharedGuard,
+    /// The path under which a proxy shows the page; empty for the root.
+    pub base: Arc<str>,
     /// Sends test requests to webhooks.
     pub webhook_tester: WebhookTester,
     /// Permits of the pages that get updates.
@@ -109,7 +111,11 @@ impl AdminState {
 
     /// Returns the path of the first page, which a cookie is for.
     pub(crate) fn root(&self) -> &str {
-        "/"
+        if self.base.is_empty() {
+            "/"
+        } else {
+            &self.base
+        }
     }
 
     /// Returns the state of all components now.

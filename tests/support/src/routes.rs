@@ -143,6 +143,7 @@ fn state(store: Store, token: Option<&str>) -> AdminState {
             Vec::new(),
             token.as_ref(),
         ))),
+        base: "".into(),
         webhook_tester: WebhookTester::new(Arc::new(NoWebhook)),
         sse_permits: sse_permits(),
         stop: CancellationToken::new(),

@@ -45,13 +45,20 @@ const show = (text) => {
   if (address) old.querySelector(`a[href="${CSS.escape(address)}"]`)?.focus({ preventScroll: true });
 };
 
-const load = async () => {
+// Where the updates come from: the stream, or questions in its place.
+const STREAM = "Updates itself.";
+const ASKS = "Asks every 5 seconds: the updates do not come through. A proxy may hold them back.";
+const changes = new URL("../changes", document.currentScript.src);
+let [heard, asked] = [Date.now(), 0];
+
+const load = async (source) => {
   if (loading || busy()) return;
   loading = true;
   try {
     const answer = await fetch(location.href, { headers: { accept: "text/html" } });
-    if (answer.status === 401) location.reload();
-    else if (answer.ok && !busy()) show(await answer.text());
+    if (answer.status === 401) return location.reload();
+    if (answer.ok && !busy()) show(await answer.text());
+    live.textContent = source;
   } catch {
     live.textContent = "The service does not answer.";
   } finally {
@@ -60,13 +67,22 @@ const load = async () => {
 };
 
 const listen = () => {
-  // Who is not signed in gets no updates.
+  // A page that nobody may see is not updated.
   if (!document.querySelector("nav")) return;
   stream?.close();
-  stream = new EventSource("/changes");
-  stream.addEventListener("open", () => { live.textContent = "Updates itself."; });
-  stream.addEventListener("error", () => { live.textContent = "No updates: the service does not answer."; });
-  stream.addEventListener("changed", load);
+  stream = new EventSource(changes);
+  const hears = () => { heard = Date.now(); live.textContent = STREAM; };
+  stream.addEventListener("open", hears);
+  stream.addEventListener("changed", () => { hears(); load(STREAM); });
+};
+
+// The stream says something every six seconds. If it is silent, the page asks, and the stream goes on trying.
+const watch = () => {
+  const now = Date.now();
+  if (!stream || document.hidden || now - heard < 12000 || now - asked < 5000) return;
+  asked = now;
+  if (stream.readyState === EventSource.CLOSED) listen();
+  load(ASKS);
 };
 
 // A form that changes something sends the token, which is kept for this tab only.
@@ -109,8 +125,8 @@ document.addEventListener("keydown", (event) => {
 
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) stream?.close();
-  else { listen(); load(); }
+  else { listen(); load(live.textContent); }
 });
 
-setInterval(count, 1000);
+setInterval(() => { count(); watch(); }, 1000);
 listen();

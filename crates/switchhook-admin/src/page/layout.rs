@@ -6,6 +6,7 @@ use maud::{DOCTYPE, Markup, html};
 
 use crate::access::needs::Needs;
 use crate::access::{Kind, Role};
+use crate::base_path;
 use crate::state::{AdminState, Check};
 
 use super::{assets, components};
@@ -93,7 +94,8 @@ impl<'a> View<'a> {
             (header::CONTENT_SECURITY_POLICY, POLICY),
             (header::CACHE_CONTROL, "no-store"),
         ];
-        (status, headers, Html(page.into_string())).into_response()
+        let page = base_path::put_before(&state.base, page.into_string());
+        (status, headers, Html(page)).into_response()
     }
 
     fn header(&self, state: &AdminState, ready: bool) -> Markup {

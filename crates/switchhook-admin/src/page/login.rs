@@ -128,7 +128,7 @@ pub(crate) async fn sign_in(
     };
     let state = state.with_access(Access::user(&user, origin));
     audit::done(&state, "sign in", "", "signed in").await;
-    see_other(form.then.address(), &cookie)
+    see_other(&state, form.then.address(), &cookie)
 }
 
 /// Ends the session.
@@ -137,11 +137,12 @@ pub(crate) async fn sign_out(
     Extension(login): Extension<Arc<Login>>,
     headers: HeaderMap,
 ) -> Response {
-    see_other("/login", &login.end(state.root(), &headers))
+    see_other(&state, "/login", &login.end(state.root(), &headers))
 }
 
-fn see_other(address: &str, cookie: &str) -> Response {
-    let headers = [(LOCATION, address), (SET_COOKIE, cookie)];
+fn see_other(state: &AdminState, address: &str, cookie: &str) -> Response {
+    let address = format!("{}{address}", state.base);
+    let headers = [(LOCATION, address.as_str()), (SET_COOKIE, cookie)];
     (StatusCode::SEE_OTHER, headers).into_response()
 }
 

@@ -49,6 +49,10 @@ pub(super) const RULES: &[(&str, Rule)] = &[
     ("listen.esl", Text(SOCKET)),
     ("listen.http", Text(SOCKET)),
     ("listen.allow.[]", Text(RANGE)),
+    (
+        "listen.http_base",
+        Text("^$|^(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+$"),
+    ),
     ("listen.http_hosts.[]", Text("^[A-Za-z0-9._-]+$")),
     ("users.*.role", Words(&["viewer", "operator"])),
     ("users.*.token_hash", Text("^sha256:[0-9A-Fa-f]{64}$")),

@@ -192,6 +192,7 @@ impl Service {
             time_zone: config.account.time_zone,
             mask: Mask(config.account.mask_numbers),
             guard: Arc::clone(&guard),
+            base: config.listen.http_base.as_str().into(),
             webhook_tester: WebhookTests::tester(&call_control),
             sse_permits: state::sse_permits(),
             stop: stop_http.clone(),
