@@ -65,7 +65,7 @@ async fn status(
 
 /// What everybody gets, in this order: nobody, acme's viewer, viewer, acme's operator, operator, a
 /// wrong token. `ACMES` and `OTHERS` stand for a call or a document of that account.
-const TABLE: [(&str, &str, [u16; 6]); 38] = [
+const TABLE: [(&str, &str, [u16; 6]); 40] = [
     ("GET", "/healthz", [200; 6]),
     ("POST", "/healthz", [401, 403, 403, 405, 405, 401]),
     ("GET", "/readyz", [200; 6]),
@@ -106,6 +106,8 @@ const TABLE: [(&str, &str, [u16; 6]); 38] = [
     ("POST", "/outbox/ACMES", [401, 403, 403, 405, 405, 401]),
     ("GET", "/switches", [401, 403, 200, 403, 200, 401]),
     ("POST", "/switches", [401, 403, 403, 405, 405, 401]),
+    ("GET", "/configuration", [401, 403, 200, 403, 200, 401]),
+    ("POST", "/configuration", [401, 403, 403, 405, 405, 401]),
     ("GET", "/audit", [401, 403, 403, 403, 200, 401]),
     ("POST", "/audit", [401, 403, 403, 405, 405, 401]),
     ("GET", "/changes", [401, 200, 200, 200, 200, 401]),

@@ -8,6 +8,7 @@ use test_support::{anew, events, inbox, peer, port8021, receiver, routes};
 
 mod access;
 mod browser;
+mod configuration;
 mod failing;
 mod fixture;
 mod proxies;

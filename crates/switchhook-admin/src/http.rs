@@ -140,6 +140,11 @@ fn pages() -> Vec<Page> {
         page("/outbox/replay", SEES, replays),
         page("/outbox/{id}", SEES, get(document)),
         page("/switches", SEES_ALL, get(switches)),
+        page(
+            "/configuration",
+            SEES_ALL,
+            get(page::configuration::respond),
+        ),
         page("/audit", OPERATES_ALL, get(page::audit::respond)),
         page("/changes", SEES, get(sse::changes)),
     ]

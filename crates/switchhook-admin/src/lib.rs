@@ -13,6 +13,7 @@ mod call_entry;
 mod calls;
 pub mod cdr_receiver;
 pub mod config_summary;
+pub mod configuration;
 mod format;
 mod gate;
 mod guard;

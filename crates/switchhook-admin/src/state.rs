@@ -20,6 +20,7 @@ use switchhook_webhook::breakers::Breakers;
 
 use crate::access::{Access, Kind, Role};
 use crate::config_summary::{ConfigSummaries, ConfigSummary};
+use crate::configuration::ConfigurationCell;
 use crate::guard::SharedGuard;
 use crate::listener::KeyedPermits;
 use crate::live_calls::LiveCalls;
@@ -50,6 +51,8 @@ pub struct AdminState {
     pub checks: Arc<dyn Fn() -> Vec<Check> + Send + Sync>,
     /// The settings of the webhooks.
     pub config_summaries: ConfigSummaries,
+    /// The configuration in force, and the last reload.
+    pub configuration: Arc<ConfigurationCell>,
     /// The metrics of the process.
     pub metrics: MetricsRecorder,
     /// The calls on hold, and the last lookups.

@@ -133,6 +133,7 @@ fn state(store: Store, token: Option<&str>) -> AdminState {
     AdminState {
         checks: Arc::new(Vec::new),
         config_summaries: Arc::new(ArcSwap::from_pointee(BTreeMap::new())),
+        configuration: Arc::default(),
         metrics: MetricsRecorder::default(),
         live_calls: Arc::new(LiveCalls::default()),
         breakers: Breakers::of(std::iter::empty()),

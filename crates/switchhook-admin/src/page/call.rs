@@ -105,8 +105,17 @@ fn heading(state: &AdminState, call: &CallEntry) -> Markup {
             @if !call.account.is_empty() { div { dt { "Account" } dd { (call.account) } } }
             @if !call.flow.is_empty() { div { dt { "Flow" } dd { (call.flow) } } }
             div { dt { "UUID" } dd.id { (call.uuid) } }
+            @if let Some(address) = trace(state, &call.uuid) {
+                div { dt { "Trace" } dd { a href=(address) rel="noreferrer" { "Open its trace" } } }
+            }
         }
     }
+}
+
+/// Returns the address of the call's trace.
+fn trace(state: &AdminState, uuid: &str) -> Option<String> {
+    let configuration = state.configuration.current.load();
+    configuration.trace_link.as_ref()?(uuid)
 }
 
 /// Makes the Q.850 cause of the hangup.

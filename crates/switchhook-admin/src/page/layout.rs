@@ -79,6 +79,7 @@ impl<'a> View<'a> {
                         (self.body)
                     }
                     footer {
+                        @if needs_all(state, Role::Viewer) { a href="/configuration" { "Configuration" } " " }
                         @if needs_all(state, Role::Operator) { a href="/audit" { "Audit" } " " }
                         a href="/metrics" { "Metrics" } " "
                         a href="/readyz" { "Readiness" } " "

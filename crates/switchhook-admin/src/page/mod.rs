@@ -9,6 +9,7 @@ pub(crate) mod audit;
 pub(crate) mod call;
 pub(crate) mod calls;
 mod components;
+pub(crate) mod configuration;
 pub(crate) mod document;
 pub(crate) mod layout;
 pub(crate) mod login;

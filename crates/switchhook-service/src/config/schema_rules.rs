@@ -133,6 +133,10 @@ pub(super) const RULES: &[(&str, Rule)] = &[
     ("recorder.bytes", Size(MIB, 1024 * 1024 * MIB)),
     ("traces.url", Text(MAYBE_HTTP)),
     ("traces.share", Share),
+    (
+        "traces.link",
+        Text("^$|^[Hh][Tt][Tt][Pp][Ss]?:.*\\{trace_id\\}.*$"),
+    ),
     ("recordings.serve.folder", Text(ABSOLUTE)),
     ("recordings.serve.switch_folder", Text(ABSOLUTE)),
     ("recordings.serve.url", Text(HTTP)),
