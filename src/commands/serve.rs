@@ -29,7 +29,7 @@ async fn run(path: &Path) -> Result<(), String> {
         .await
         .map_err(|error| error.to_string())?;
     while signals.next().await == StopOrReload::Reload {
-        reload(&service, &config, path);
+        reload(&service, &config, path).await;
     }
     info!(
         calls = service.on_hold(),
@@ -42,12 +42,13 @@ async fn run(path: &Path) -> Result<(), String> {
 }
 
 /// Reloads the configuration. `running` is the one that the service was started with.
-fn reload(service: &Service, running: &Config, path: &Path) {
+async fn reload(service: &Service, running: &Config, path: &Path) {
     let loaded = Config::load(path).map_err(|faults| faults.to_string());
     let reloaded = loaded.and_then(|config| {
         let done = service.reload(&config).map_err(|error| error.to_string());
         done.map(|()| needs_restart(running, &config))
     });
+    service.note_reload(&reloaded).await;
     match reloaded {
         Ok(names) if names.is_empty() => info!("reloaded the configuration"),
         Ok(names) => {

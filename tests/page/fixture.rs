@@ -37,28 +37,32 @@ impl Fixture {
         Self::with_token(account, Some(TOKEN)).await
     }
 
+    /// Shows the page under a path.
+    pub async fn with_base(base: &str, account: &str) -> Self {
+        let listen = format!("http_token = \"{TOKEN}\"\nhttp_base = \"{base}\"");
+        Self::set("completed", account, &listen).await
+    }
+
     /// Sets the page's token, or none.
     pub async fn with_token(account: &str, token: Option<&str>) -> Self {
-        Self::set("completed", account, token).await
+        Self::set("completed", account, &setting(token)).await
     }
 
     /// Sends documents to a webhook of this name. The metrics are shared by all tests of the process,
     /// so a test with a name of its own has them for itself.
     pub async fn with_document_webhook(documents: &str) -> Self {
-        Self::set(documents, "", Some(TOKEN)).await
+        Self::set(documents, "", &setting(Some(TOKEN))).await
     }
 
-    async fn set(documents: &str, account: &str, token: Option<&str>) -> Self {
+    async fn set(documents: &str, account: &str, listen: &str) -> Self {
         let (switch, inbox) = (Port8021::start().await, Inbox::start().await);
         let (receiver, folder) = (Receiver::start().await, tempfile::tempdir().unwrap());
-        let token = token.map(|token| format!("http_token = \"{token}\""));
-        let token = token.unwrap_or_default();
         let settings = format!(
             r#"
 [listen]
 esl = "127.0.0.1:0"
 http = "127.0.0.1:0"
-{token}
+{listen}
 confirm_calls = false
 [[freeswitch]]
 address = "{}"
@@ -130,15 +134,38 @@ response.map = {{ customer_name = "$.customer.name" }}
     /// asks `lookup`, which gives this answer. Returns when its document is delivered.
     pub async fn call(&self, capture: &str, status: u16, body: &str) -> String {
         let (bodies, _) = anew(&now(&bodies(capture)));
+        self.played(&bodies, None, (status, body)).await
+    }
+
+    /// Plays such a call of an account, whose request is answered 200.
+    pub async fn call_of(&self, account: &str, capture: &str) -> String {
+        let (bodies, _) = anew(&now(&bodies(capture)));
+        let given = format!("{{\"variable_flow.account\":\"{account}\",");
+        let bodies: Vec<String> = bodies
+            .iter()
+            .map(|body| body.replacen('{', &given, 1))
+            .collect();
+        self.played(&bodies, Some(account), (200, "{}")).await
+    }
+
+    async fn played(
+        &self,
+        bodies: &[String],
+        account: Option<&str>,
+        (status, body): (u16, &str),
+    ) -> String {
         let first = Regex::new("\"Unique-ID\":\"([^\"]+)\"").unwrap();
         let uuid = first.captures(&bodies[0]).unwrap()[1].to_owned();
         let mut channel = Channel::to("lookup");
         channel.uuid.clone_from(&uuid);
+        if let Some(account) = account {
+            channel = channel.set("flow.account", account);
+        }
         let peer = Peer::call(self.service.esl, channel).await;
         let peer = self.answer(peer, status, body).await;
         drop(peer);
         let before = self.inbox.posts().len();
-        self.play(&bodies);
+        self.play(bodies);
         let taken = |posts: &[Post]| posts.iter().filter(|post| post.taken).count() > before;
         self.inbox.wait_for(taken).await;
         uuid
@@ -225,6 +252,12 @@ response.map = {{ customer_name = "$.customer.name" }}
             tokio::task::yield_now().await;
         }
     }
+}
+
+/// Returns the setting of the page's token.
+fn setting(token: Option<&str>) -> String {
+    let token = token.map(|token| format!("http_token = \"{token}\""));
+    token.unwrap_or_default()
 }
 
 /// Moves the times of the events to now.

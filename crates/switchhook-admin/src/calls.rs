@@ -7,6 +7,7 @@ use std::sync::Arc;
 use switchhook_core::call_history::LookupRecord;
 use switchhook_store::{CallColumns, CallSearch, StoreError};
 
+use crate::access::Access;
 use crate::call_entry::CallEntry;
 use crate::live_calls::CallOnHold;
 use crate::search::Search;
@@ -44,7 +45,8 @@ pub(crate) async fn find_calls(
 ) -> Result<(Vec<CallEntry>, Option<i64>), StoreError> {
     let (mut calls, next) = stored(state, query).await?;
     if query.before.is_none() {
-        let matches = |lookup: &LookupRecord| live_lookup_matches(lookup, query);
+        let matches =
+            |lookup: &LookupRecord| is_seen(state, lookup) && live_lookup_matches(lookup, query);
         add_lookups(&mut calls, state.live_calls.lookups(LIVE_LOOKUPS, matches));
     }
     calls.sort_by_key(|call| Reverse(call.began_ms));
@@ -61,7 +63,7 @@ async fn stored(
     state: &AdminState,
     query: &CallQuery,
 ) -> Result<(Vec<CallEntry>, Option<i64>), StoreError> {
-    let mut search = store_search(query);
+    let mut search = store_search(query, &state.access);
     let mut calls = Vec::new();
     for _ in 0..STORE_READS {
         let found = state.store.calls(&search).await?;
@@ -78,7 +80,7 @@ async fn stored(
 }
 
 /// Translates the query for the store, which searches a call's history as JSON text.
-fn store_search(query: &CallQuery) -> CallSearch {
+fn store_search(query: &CallQuery, access: &Access) -> CallSearch {
     let typed = query.search.as_ref().map(Search::store_text);
     let (text, digits) = typed.unzip();
     CallSearch {
@@ -86,6 +88,7 @@ fn store_search(query: &CallQuery) -> CallSearch {
         text,
         digits: digits.flatten(),
         line_1: query.line_1,
+        accounts: access.accounts().cloned(),
         before: query.before,
         limit: query.limit,
         call_uuid: None,
@@ -142,6 +145,7 @@ pub(crate) async fn find_call(
 ) -> Result<Option<CallEntry>, StoreError> {
     let mut search = CallSearch {
         call_uuid: Some(uuid.to_owned()),
+        accounts: state.access.accounts().cloned(),
         limit: 1,
         ..CallSearch::default()
     };
@@ -154,12 +158,19 @@ pub(crate) async fn find_call(
     let known: Vec<String> = calls
         .first()
         .map_or_else(|| vec![uuid.to_owned()], |call| owned(&call.uuids()));
-    let is_of_call = |lookup: &LookupRecord| known.contains(&lookup.uuid);
+    let is_of_call = |lookup: &LookupRecord| known.contains(&lookup.uuid) && is_seen(state, lookup);
     add_lookups(
         &mut calls,
         state.live_calls.lookups(LIVE_LOOKUPS, is_of_call),
     );
     Ok(calls.into_iter().next().map(|call| call.masked(state.mask)))
+}
+
+/// Whether a lookup is of an account that is to be seen.
+fn is_seen(state: &AdminState, lookup: &LookupRecord) -> bool {
+    state
+        .access
+        .sees(lookup.account.as_deref().unwrap_or_default())
 }
 
 fn owned(texts: &[&str]) -> Vec<String> {
@@ -185,14 +196,31 @@ fn add_lookups(calls: &mut Vec<CallEntry>, lookups: Vec<Arc<LookupRecord>>) {
 
 /// Returns at most `limit` calls on hold, the longest first.
 pub(crate) fn calls_on_hold(state: &AdminState, limit: usize) -> Vec<CallOnHold> {
-    let calls = state.live_calls.on_hold(limit).into_iter();
+    // Without a limit of accounts, no more calls are copied than are shown.
+    let copied = if state.access.is_limited() {
+        usize::MAX
+    } else {
+        limit
+    };
+    let calls = state.live_calls.on_hold(copied).into_iter();
+    let calls = calls.filter(|call| state.access.sees(&call.account));
     calls
+        .take(limit)
         .map(|call| CallOnHold {
             caller: state.mask.number(&call.caller),
             called: state.mask.number(&call.called),
             ..call
         })
         .collect()
+}
+
+/// Returns the number of calls on hold.
+pub(crate) fn count_on_hold(state: &AdminState) -> usize {
+    if state.access.is_limited() {
+        calls_on_hold(state, usize::MAX).len()
+    } else {
+        state.live_calls.on_hold_count()
+    }
 }
 
 /// Returns the call on hold with this Unique-ID.

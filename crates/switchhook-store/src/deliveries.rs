@@ -211,6 +211,17 @@ impl Store {
         read!(self, documents::backlogs)
     }
 
+    /// Returns the backlog of each endpoint that has documents of these accounts.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn backlogs_of(
+        &self,
+        accounts: &[String],
+    ) -> Result<Vec<EndpointBacklog>, StoreError> {
+        read!(self, documents::backlogs_of_accounts, accounts)
+    }
+
     /// Returns the oldest `limit` documents of a filter.
     ///
     /// # Errors

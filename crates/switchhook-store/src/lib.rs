@@ -38,6 +38,7 @@ macro_rules! read {
 }
 
 mod asked;
+mod audit;
 mod backup;
 mod caller;
 mod caller_data;
@@ -70,13 +71,13 @@ pub use clock::Clock;
 pub use error::StoreError;
 pub use event_lane::{event_lane, is_event_lane, webhook_of};
 pub use model::{
-    ATTEMPTS_KEPT, Attempt, AttemptResult, CallColumns, CallFilter, CallParties, CallSearch,
-    CallSummary, ClaimRequest, ClaimedDocument, DatabaseServer, DeliveryKind, DeliveryOutcome,
-    Discarded, DocumentDetail, DocumentFilter, DocumentRow, DocumentState, EndpointBacklog,
-    FinishedCallRecord, FinishedChannel, FinishedChannelPage, Lease, NewDocument, NewEvent,
-    NewUnpublishedCall, PersistedResponse, PublishedCall, RecentCall, RenderEvent, ReportedCall,
-    RequestContent, Retention, StatCell, StatDimension, StatQuery, StatSeries, StatSpan, StoredLeg,
-    UnpublishedCall,
+    ATTEMPTS_KEPT, Attempt, AttemptResult, AuditEntry, AuditFilter, CallColumns, CallFilter,
+    CallParties, CallSearch, CallSummary, ClaimRequest, ClaimedDocument, DatabaseServer,
+    DeliveryKind, DeliveryOutcome, Discarded, DocumentDetail, DocumentFilter, DocumentRow,
+    DocumentState, EndpointBacklog, FinishedCallRecord, FinishedChannel, FinishedChannelPage,
+    Lease, NewAuditEntry, NewDocument, NewEvent, NewUnpublishedCall, PersistedResponse,
+    PublishedCall, RecentCall, RenderEvent, ReportedCall, RequestContent, Retention, StatCell,
+    StatDimension, StatQuery, StatSeries, StatSpan, StoredLeg, UnpublishedCall,
 };
 pub use options::{Role, StoreOptions};
 

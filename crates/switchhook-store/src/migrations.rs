@@ -40,6 +40,7 @@ pub(super) static POSTGRES: LazyLock<Migrator> = LazyLock::new(|| {
         migration!("postgres", 6, "0006", "retry"),
         migration!("postgres", 7, "0007", "events"),
         migration!("postgres", 10, "0010", "stats"),
+        migration!("postgres", 11, "0011", "audit"),
     ])
 });
 
@@ -55,6 +56,7 @@ pub(super) static SQLITE: LazyLock<Migrator> = LazyLock::new(|| {
         migration!("sqlite", 8, "0008", "retry"),
         migration!("sqlite", 9, "0009", "events"),
         migration!("sqlite", 10, "0010", "stats"),
+        migration!("sqlite", 11, "0011", "audit"),
     ])
 });
 
@@ -68,7 +70,7 @@ mod tests {
 
     /// SHA-384 of each file. A database remembers them and refuses a program with others, so a
     /// file never changes once it is released.
-    const POSTGRES_CHECKSUMS: [&str; 8] = [
+    const POSTGRES_CHECKSUMS: [&str; 9] = [
         "f71c8f6902878d1c6cc1345fb53e35baec82e9ca6ff679da13a5f3684d261a9fcdacd81d56ca349084c6cc4dac69b8ae",
         "ed493cbba7ee979a08ed5bde3ded51714bd7d9c0df3d5b7ba5346b2e6acc8a5119b6a789eee09180da2683fba92f5fca",
         "ab10235a1c05b31a3fa95678794a83c36383d154ba1f5a9fdd9171b9e086bc49a10f07bfe2a513ca341730591663d48e",
@@ -77,8 +79,9 @@ mod tests {
         "b93ed0b3b52860eeb3529e28ab65dddec44e3fa76695a2347d74857c0dbd67535b8a99ad6850f58b31bae1d0fe3d2e87",
         "47a57efd86fd8e7dc05fc56a41481236ca7cfcdbbbf03f2177461e5f2e72050dd143823284352f4807ddaa1e15c8e9ee",
         "57bef25cfdeb5a9d8df74a065f845b117d52b13ce932c8bc224900a4e58f8c071f48ca73fd607dd97c1e0e6b0cb14962",
+        "5b6b2bcf6409908dfe4349f1392e4a6bcaff6e1b1f4971f1a7a5c6b5664f7088280a8ab082b981e616f6518d0b986779",
     ];
-    const SQLITE_CHECKSUMS: [&str; 10] = [
+    const SQLITE_CHECKSUMS: [&str; 11] = [
         "fe220f35da665c6202dfe22b722d0563f91e6be15ac0fae062aad411088cfbaf68ee6f6e095959f12caf1a51686f65e8",
         "6fa9e7acd4a925f6f0e3448f7ed2fdba82dfc73de40fb9927fab4918642f0f0bfbe5088501d3f9a654ce9c66c8ece9ec",
         "44ddc26207d23a188d34571c3117217f0e064374d0c52a7a0eab2abe39402b68168f9558a12ca681c8a7d7464a8c1500",
@@ -89,6 +92,7 @@ mod tests {
         "44af5d4e1c2d0425c931dcde2fd3f08323e4827b709ab73659d719b1117f7720ab5d735327852f3b7ff56489ce6c5bdb",
         "64073797428eba1c94cf0a9d210afa21af4369d000cdc7415909f6b21d879236399a1c8a3ec7d804e028ee031e505c5c",
         "74d6116a0267e42bebfc938d0d7b883095880dbcce540a8c0dccb088b4750e103e11c7f6eb508282580efd18faff3a89",
+        "c0ae3ac4f82f1f824ba832808f4c76b19372be927496f161132d39a8aca9f438ae84d1408d0f78bdd11989b13ea4cb00",
     ];
 
     fn hex(bytes: &[u8]) -> String {
@@ -123,6 +127,40 @@ mod tests {
             assert_eq!(pinned, checksums, "{name}");
             assert_eq!(ours.table_name, read.table_name);
         }
+    }
+
+    /// The eleventh migration says whose the documents are, as far as their calls tell.
+    #[tokio::test]
+    async fn documents_get_the_account_of_their_call() {
+        use sqlx::{ConnectOptions as _, Executor as _, Row as _};
+        let options = sqlx::sqlite::SqliteConnectOptions::new().in_memory(true);
+        let mut db = options.connect().await.unwrap();
+        let before = SQLITE.iter().filter(|one| one.version < 11).cloned();
+        let before = Migrator::with_migrations(before.collect());
+        before.run_direct(None, &mut db, false).await.unwrap();
+        for (id, call, account) in [
+            (1, "a", "acme"),
+            (2, "twice", "acme"),
+            (3, "twice", "other"),
+        ] {
+            let sql = "INSERT INTO call (switch, call_uuid, created_us, flow, started_ms, ended_ms, talk_ms,
+                                         caller, called, legs, hangup_cause, incomplete, account)
+                       VALUES ('s', $1, $2, 'f', 1, 1, 1, '', '', 1, '16', 0, $3)";
+            let insert = sqlx::query(sql).bind(call).bind(id).bind(account);
+            insert.execute(&mut db).await.unwrap();
+        }
+        for call in ["a", "twice", "unknown"] {
+            let sql = "INSERT INTO document (webhook_id, kind, switch, call_uuid, flow, endpoint, state, due_ms,
+                                             inserted_ms, headers, body)
+                       VALUES ($1, 'document', 's', $1, 'f', 'crm', 'waiting', 1, 1, '[]', x'01')";
+            sqlx::query(sql).bind(call).execute(&mut db).await.unwrap();
+        }
+        SQLITE.run_direct(None, &mut db, false).await.unwrap();
+        let rows = db.fetch_all("SELECT account FROM document ORDER BY id");
+        let rows = rows.await.unwrap();
+        let accounts: Vec<Option<String>> = rows.iter().map(|row| row.get(0)).collect();
+        // A Unique-ID that two accounts had, and a call that is not stored: nobody's.
+        assert_eq!(accounts, [Some("acme".to_owned()), None, None]);
     }
 
     /// The ninth migration of SQLite copies two tables.

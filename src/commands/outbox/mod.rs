@@ -36,6 +36,7 @@ async fn resume(context: &StoreContext, args: &Resume) -> Result<(), String> {
     let name = &args.webhook;
     let resumed = outbox::resume(&context.store, name).await;
     if resumed.map_err(|error| error.to_string())? {
+        context.audit("resume", name, "resumed").await;
         super::write_stdout(&format!("deliveries to {name} are resumed\n"))
     } else {
         context.check_name(name)?;
@@ -50,5 +51,6 @@ fn filter(filter: &FilterArgs) -> DocumentFilter {
         endpoint: filter.webhook.clone(),
         from_ms: filter.since.map(|since| since.ms),
         until_ms: filter.until.map(|until| until.ms),
+        accounts: None,
     }
 }

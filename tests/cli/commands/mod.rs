@@ -6,6 +6,7 @@ use test_support::peer;
 mod backtest;
 mod blocked_log;
 mod call;
+mod credentials;
 mod few_files;
 mod forget_backup;
 mod init;

@@ -11,7 +11,7 @@ const NO_RECEIVER: SocketAddr = SocketAddr::V4(std::net::SocketAddrV4::new(
 ));
 
 /// Stores one dead document and one that waits.
-async fn workdir_with_two_documents() -> Workdir {
+pub async fn workdir_with_two_documents() -> Workdir {
     let workdir = Workdir::new();
     let store = workdir.store().await;
     store

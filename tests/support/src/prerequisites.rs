@@ -50,6 +50,24 @@ pub const BROWSER: Prerequisite = Prerequisite {
     is_there: || browser().is_some(),
 };
 
+/// A web server that operators put in front of the page.
+pub const NGINX: Prerequisite = Prerequisite {
+    tests: "the page behind nginx",
+    program: "nginx",
+    cure: "apt-get install nginx-light",
+    required_by: "SWITCHHOOK_PROXIES_REQUIRED",
+    is_there: || nginx().is_some(),
+};
+
+/// Another one.
+pub const CADDY: Prerequisite = Prerequisite {
+    tests: "the page behind Caddy",
+    program: "caddy",
+    cure: "apt-get install caddy",
+    required_by: "SWITCHHOOK_PROXIES_REQUIRED",
+    is_there: || caddy().is_some(),
+};
+
 /// The runtime of `receiver.py`.
 pub const PYTHON: Prerequisite = Prerequisite {
     tests: "the receiver example in Python",
@@ -105,10 +123,12 @@ pub const CLOUDEVENTS: Prerequisite = Prerequisite {
 };
 
 /// Every prerequisite.
-pub const ALL: [&Prerequisite; 9] = [
+pub const ALL: [&Prerequisite; 11] = [
     &POSTGRESQL,
     &PGBOUNCER,
     &BROWSER,
+    &NGINX,
+    &CADDY,
     &PYTHON,
     &NODE,
     &PROMTOOL,
@@ -175,6 +195,16 @@ pub fn postgresql_folder() -> Option<PathBuf> {
 /// Returns the path of the program `pgbouncer`.
 pub fn pgbouncer() -> Option<PathBuf> {
     on_path("pgbouncer").or_else(|| first(&["/usr/sbin/pgbouncer"]))
+}
+
+/// Returns the path of the program `nginx`.
+pub fn nginx() -> Option<PathBuf> {
+    on_path("nginx").or_else(|| first(&["/usr/sbin/nginx"]))
+}
+
+/// Returns the path of the program `caddy`.
+pub fn caddy() -> Option<PathBuf> {
+    on_path("caddy")
 }
 
 /// Returns the path of the program `promtool`.

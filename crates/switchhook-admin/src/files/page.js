@@ -73,13 +73,21 @@ const release = () => {
   if (waiting && !held() && !busy()) show(waiting);
 };
 
-const load = async () => {
+// Where the updates come from: the stream, or questions in its place.
+const STREAM = "Updates itself.";
+const ASKS = "Asks every 5 seconds: the updates do not come through. A proxy may hold them back.";
+const changes = new URL("../changes", document.currentScript.src);
+let [heard, asked] = [Date.now(), 0];
+
+const load = async (source) => {
   const every = Number(main.querySelector("[data-every]")?.dataset.every ?? 0);
   if (loading || main.querySelector("form.try") || Date.now() - loaded < every) return;
   loading = true;
   try {
     const answer = await fetch(location.href, { headers: { accept: "text/html" } });
+    if (answer.status === 401) return location.reload();
     if (answer.ok) receive(await answer.text());
+    live.textContent = source;
   } catch {
     live.textContent = "The service does not answer.";
   } finally {
@@ -88,11 +96,22 @@ const load = async () => {
 };
 
 const listen = () => {
+  // A page that nobody may see is not updated.
+  if (!document.querySelector("nav")) return;
   stream?.close();
-  stream = new EventSource("/changes");
-  stream.addEventListener("open", () => { live.textContent = "Updates itself."; });
-  stream.addEventListener("error", () => { live.textContent = "No updates: the service does not answer."; });
-  stream.addEventListener("changed", load);
+  stream = new EventSource(changes);
+  const hears = () => { heard = Date.now(); live.textContent = STREAM; };
+  stream.addEventListener("open", hears);
+  stream.addEventListener("changed", () => { hears(); load(STREAM); });
+};
+
+// The stream says something every six seconds. If it is silent, the page asks, and the stream goes on trying.
+const watch = () => {
+  const now = Date.now();
+  if (!stream || document.hidden || now - heard < 12000 || now - asked < 5000) return;
+  asked = now;
+  if (stream.readyState === EventSource.CLOSED) listen();
+  load(ASKS);
 };
 
 pauseButton.hidden = false;
@@ -118,14 +137,14 @@ const send = async (form) => {
   try {
     const answer = await fetch(form.getAttribute("action"), {
       method: "POST",
-      headers: { authorization: `Bearer ${token.value}` },
+      headers: token ? { authorization: `Bearer ${token.value}` } : { "x-csrf-token": form.dataset.token },
       body: new URLSearchParams(new FormData(form)),
     });
     const text = await answer.text();
     if (answer.headers.get("content-type")?.startsWith("text/html")) {
       result.replaceChildren(...new DOMParser().parseFromString(text, "text/html").body.childNodes);
     } else result.textContent = text;
-    if (answer.ok) sessionStorage.setItem("token", token.value);
+    if (answer.ok && token) sessionStorage.setItem("token", token.value);
     else form.classList.remove("known");
     // A replay is sent once; a webhook can be tested again.
     button.disabled = answer.ok && !form.matches(".try");
@@ -183,9 +202,9 @@ document.addEventListener("keydown", (event) => {
 
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) stream?.close();
-  else { listen(); load(); }
+  else { listen(); load(live.textContent); }
 });
 
-setInterval(count, 1000);
+setInterval(() => { count(); watch(); }, 1000);
 ready();
 listen();

@@ -48,10 +48,13 @@ pub(crate) async fn respond(state: &AdminState, uuid: &str) -> Response {
         began_ms: clock::now_ms(),
         ..CallEntry::default()
     });
-    let documents = state.store.documents_of(&call.uuids()).await;
+    let documents = state
+        .store
+        .documents_of_accounts(&call.uuids(), state.access.accounts())
+        .await;
     let kept = state
         .store
-        .responses_of(&call.uuids())
+        .responses_of(&asked(&call))
         .await
         .unwrap_or_default();
     let until = state.store.unpublished_until(&call.uuids()).await;
@@ -75,6 +78,12 @@ pub(crate) async fn respond(state: &AdminState, uuid: &str) -> Response {
     view(&title, body).respond(state, StatusCode::OK)
 }
 
+/// Returns the channels that asked: a leg of another call that took part in this one did not.
+fn asked(call: &CallEntry) -> Vec<&str> {
+    let lookups = call.history.runs.iter();
+    lookups.map(|lookup| lookup.uuid.as_str()).collect()
+}
+
 fn view(title: &str, body: Markup) -> View<'_> {
     View::new(title, "/calls", body)
 }
@@ -96,8 +105,17 @@ fn heading(state: &AdminState, call: &CallEntry) -> Markup {
             @if !call.account.is_empty() { div { dt { "Account" } dd { (call.account) } } }
             @if !call.flow.is_empty() { div { dt { "Flow" } dd { (call.flow) } } }
             div { dt { "UUID" } dd.id { (call.uuid) } }
+            @if let Some(address) = trace(state, &call.uuid) {
+                div { dt { "Trace" } dd { a href=(address) rel="noreferrer" { "Open its trace" } } }
+            }
         }
     }
+}
+
+/// Returns the address of the call's trace.
+fn trace(state: &AdminState, uuid: &str) -> Option<String> {
+    let configuration = state.configuration.current.load();
+    configuration.trace_link.as_ref()?(uuid)
 }
 
 /// Makes the Q.850 cause of the hangup.
@@ -149,8 +167,12 @@ fn undecided(call: &CallEntry) -> Markup {
     }
 }
 
-/// Makes what else is known of the webhook, where that helps to find the cause.
+/// Makes what else is known of the webhook, where that helps to find the cause. It comes from the calls
+/// of all accounts.
 fn evidence(state: &AdminState, lookup: &LookupRecord, reason: &str) -> Markup {
+    if state.access.is_limited() {
+        return html! {};
+    }
     let health = WebhookHealth::of(state, &lookup.webhook);
     let timeout = state
         .config_summary(&lookup.webhook)

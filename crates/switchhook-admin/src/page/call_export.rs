@@ -1,6 +1,6 @@
 //! `/calls.csv` and `/calls.json`: the calls of a filter, numbers masked as on the page.
 
-use axum::extract::{Query, State};
+use axum::extract::Query;
 use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
@@ -158,10 +158,7 @@ fn failed(error: &StoreError) -> Response {
 }
 
 /// Responds with a JSON array.
-pub(crate) async fn json(
-    State(state): State<AdminState>,
-    Query(params): Query<CallsParams>,
-) -> Response {
+pub(crate) async fn json(state: AdminState, Query(params): Query<CallsParams>) -> Response {
     match exported(&state, &params).await {
         Ok(calls) => {
             let text = serde_json::to_string_pretty(&calls).unwrap_or_default();
@@ -173,10 +170,7 @@ pub(crate) async fn json(
 }
 
 /// Responds with CSV (RFC 4180).
-pub(crate) async fn csv(
-    State(state): State<AdminState>,
-    Query(params): Query<CallsParams>,
-) -> Response {
+pub(crate) async fn csv(state: AdminState, Query(params): Query<CallsParams>) -> Response {
     match exported(&state, &params).await {
         Ok(calls) => {
             let mut text = COLUMNS.join(",");

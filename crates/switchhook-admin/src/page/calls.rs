@@ -20,7 +20,7 @@ use super::layout::View;
 /// Responds with the calls that match.
 pub(crate) async fn respond(state: &AdminState, params: &CallsParams) -> Response {
     let found = calls::find_calls(state, &params.query(state.time_zone, PAGE)).await;
-    let values = state.store.stat_values().await.unwrap_or_default();
+    let values = known_values(state).await;
     let body = html! {
         (heading(state, params))
         (filter_form(state, params, &values))
@@ -33,6 +33,17 @@ pub(crate) async fn respond(state: &AdminState, params: &CallsParams) -> Respons
     let view = View::new("Calls", "/calls", body);
     let text = params.text();
     view.search(&text).respond(state, StatusCode::OK)
+}
+
+/// Returns the values to choose from: those of every account only for who sees them all.
+async fn known_values(state: &AdminState) -> Vec<(StatDimension, String)> {
+    match state.access.accounts() {
+        Some(accounts) => {
+            let own = accounts.iter().cloned();
+            own.map(|name| (StatDimension::Account, name)).collect()
+        }
+        None => state.store.stat_values().await.unwrap_or_default(),
+    }
 }
 
 fn heading(state: &AdminState, params: &CallsParams) -> Markup {
@@ -66,7 +77,9 @@ fn filter_form(
         own.map(|(_, value)| value.clone()).collect::<Vec<String>>()
     };
     let mut webhooks = of(StatDimension::Webhook);
-    webhooks.extend(state.config_summaries.load().keys().cloned());
+    if !state.access.is_limited() {
+        webhooks.extend(state.config_summaries.load().keys().cloned());
+    }
     webhooks.sort();
     webhooks.dedup();
     let reasons = [Reason::SUCCESS]

@@ -7,7 +7,7 @@ use maud::{Markup, html};
 use crate::state::AdminState;
 use switchhook_store::StoreError;
 
-use super::components::NEEDS_TOKEN;
+use super::components;
 
 /// One button with what it posts. The page's script sends it and adds the token, which no browser
 /// does by itself.
@@ -27,15 +27,14 @@ impl ChangeForm<'_> {
             return html! {
                 p.replay {
                     button disabled aria-describedby="why" { (self.button) }
-                    span #why.quiet { (NEEDS_TOKEN) (self.command_line()) }
+                    span #why.quiet { (components::why_off(state)) (self.command_line()) }
                 }
             };
         }
         html! {
-            form.replay method="post" action=(self.action) data-token {
+            form.replay method="post" action=(self.action) data-token=(state.access.csrf().unwrap_or_default()) {
                 (self.fields)
-                label for="token" { "Token" }
-                input #token.token type="password" autocomplete="off" required;
+                (components::credentials(state))
                 button { (self.button) }
                 noscript { p { "This needs scripts." (self.command_line()) } }
                 p.result role="status" {}
@@ -46,12 +45,12 @@ impl ChangeForm<'_> {
     /// Makes the form for a row; a page may have many. The token is asked for once.
     pub(crate) fn small(&self, state: &AdminState) -> Markup {
         if !state.changes_allowed() {
-            return html! { span.quiet { button disabled title=(NEEDS_TOKEN) { (self.button) } (self.command_line()) } };
+            return html! { span.quiet { button disabled title=(components::why_off(state)) { (self.button) } (self.command_line()) } };
         }
         html! {
-            form.small method="post" action=(self.action) data-token {
+            form.small method="post" action=(self.action) data-token=(state.access.csrf().unwrap_or_default()) {
                 (self.fields)
-                label.ask { "Token " input.token type="password" autocomplete="off" required size="12"; }
+                @if state.access.csrf().is_none() { label.ask { "Token " input.token type="password" autocomplete="off" required size="12"; } }
                 button { (self.button) }
                 noscript { span { "This needs scripts." (self.command_line()) } }
                 span.result role="status" {}
@@ -62,12 +61,6 @@ impl ChangeForm<'_> {
     fn command_line(&self) -> Markup {
         html! { @if let Some(command) = &self.command { " On the command line: " code { (command) } } }
     }
-}
-
-/// Responds that nothing can be changed over HTTP.
-pub(crate) fn refused() -> Response {
-    let message = "nothing can be changed over HTTP; set [listen] http_token_env to allow it";
-    (StatusCode::FORBIDDEN, message).into_response()
 }
 
 /// Responds with an error of the store.

@@ -4,6 +4,7 @@ use maud::{Markup, html};
 
 use super::address::address;
 use super::held::Held;
+use crate::access::Kind;
 use crate::call_entry::CallEntry;
 use crate::live_calls::CallOnHold;
 use crate::state::AdminState;
@@ -12,7 +13,7 @@ use switchhook_core::call_history::LookupRecord;
 use switchhook_store::{DocumentRow, DocumentState, StoreError, webhook_of};
 
 /// Why a button is off.
-pub(crate) const NEEDS_TOKEN: &str =
+const NEEDS_TOKEN: &str =
     "Off until [listen] http_token_env is set. Then the button asks for that token.";
 
 /// Returns the address of a webhook's card.
@@ -182,5 +183,38 @@ pub(crate) fn document_state(row: &DocumentRow, held: &Held) -> Markup {
             DocumentState::Waiting if row.attempts == 0 => span.pill.odd { "waiting" },
             DocumentState::Waiting => span.pill.odd { "retrying" },
         }
+    }
+}
+
+/// Makes who is signed in, with the way out.
+pub(crate) fn who(state: &AdminState) -> Markup {
+    let signed_in = state.access.kind() == Kind::User;
+    html! {
+        @if signed_in {
+            form.who method="post" action="/logout" {
+                span { (state.access.name()) }
+                button { "Sign out" }
+            }
+        } @else if state.access.kind() == Kind::Local && state.guard.load().allows_changes() {
+            a href="/login" { "Sign in" }
+        }
+    }
+}
+
+/// Makes what a form that changes something needs: nothing if the user is signed in, or the token.
+pub(crate) fn credentials(state: &AdminState) -> Markup {
+    html! {
+        @if state.access.csrf().is_none() {
+            label for="token" { "Token" }
+            input #token.token type="password" autocomplete="off" required;
+        }
+    }
+}
+
+/// Returns why a button is off.
+pub(crate) fn why_off(state: &AdminState) -> &'static str {
+    match state.access.kind() {
+        Kind::User => "Off: you may only look.",
+        Kind::Nobody | Kind::Local => NEEDS_TOKEN,
     }
 }

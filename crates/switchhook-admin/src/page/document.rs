@@ -15,14 +15,14 @@ use switchhook_webhook::redact;
 
 use super::held::Held;
 use super::layout::{View, not_found};
-use super::{components, document_rows, outbox, replay};
+use super::{audit, components, document_rows, outbox, replay};
 
 /// Bytes of a body that are shown.
 const SHOWN: usize = 256 * 1024;
 
 /// Responds with the view.
 pub(crate) async fn respond(state: &AdminState, id: &str) -> Response {
-    let document = match state.store.document(id).await {
+    let document = match outbox::visible(state, id).await {
         Ok(document) => document,
         Err(error @ StoreError::NoSuchDocument { .. }) => {
             return not_found(state, &error.to_string());
@@ -34,7 +34,9 @@ pub(crate) async fn respond(state: &AdminState, id: &str) -> Response {
     };
     let held = Held::read(state).await;
     let known = outbox::parties(state, std::slice::from_ref(&document.row)).await;
-    view(body(state, &document, &known, &held)).respond(state, StatusCode::OK)
+    let again = audit::of_document(state, id).await;
+    let shown = body(state, &document, &known, &again, &held);
+    view(shown).respond(state, StatusCode::OK)
 }
 
 const fn view(body: Markup) -> View<'static> {
@@ -45,6 +47,7 @@ fn body(
     state: &AdminState,
     document: &DocumentDetail,
     known: &[CallParties],
+    again: &Markup,
     held: &Held,
 ) -> Markup {
     let what = match document.row.kind {
@@ -72,6 +75,7 @@ fn body(
         }
         (replay::button(state, &row.webhook_id))
         (history(state, &document.attempts))
+        (again)
         (request(state, &document.content))
     }
 }

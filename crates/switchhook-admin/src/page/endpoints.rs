@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use axum::extract::{Form, State};
+use axum::extract::Form;
 use axum::response::{IntoResponse as _, Response};
 use maud::{Markup, html};
 use serde::Deserialize;
-use tracing::info;
 
+use crate::audit;
 use crate::endpoint_status::FailingEndpoint;
 use crate::format;
 use crate::state::AdminState;
@@ -134,13 +134,7 @@ pub(crate) struct EndpointAction {
 }
 
 /// Resumes an endpoint, or lets it be tried now, and responds with a sentence.
-pub(crate) async fn act(
-    State(state): State<AdminState>,
-    Form(wanted): Form<EndpointAction>,
-) -> Response {
-    if !state.changes_allowed() {
-        return change_form::refused();
-    }
+pub(crate) async fn act(state: AdminState, Form(wanted): Form<EndpointAction>) -> Response {
     let EndpointAction { endpoint, action } = wanted;
     let done = match action.as_str() {
         "resume" => state.store.resume(&endpoint).await.map(|was_paused| {
@@ -158,10 +152,12 @@ pub(crate) async fn act(
     };
     match done {
         Ok(sentence) => {
-            info!(
-                endpoint,
-                action, "an endpoint is tried or resumed from the page"
-            );
+            let what = if action == "resume" {
+                "resume"
+            } else {
+                "try now"
+            };
+            audit::done(&state, what, &endpoint, sentence).await;
             sentence.into_response()
         }
         Err(error) => change_form::failed(&error),

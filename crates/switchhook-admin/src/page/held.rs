@@ -7,6 +7,8 @@ use crate::state::AdminState;
 use switchhook_core::clock;
 use switchhook_store::EndpointBacklog;
 
+use super::outbox;
+
 /// Why the documents of endpoints wait longer than their schedule says.
 #[derive(Default)]
 pub(crate) struct Held {
@@ -20,15 +22,20 @@ impl Held {
     /// Returns what holds up the endpoints of these backlogs.
     pub(crate) fn of(state: &AdminState, backlogs: &[EndpointBacklog]) -> Self {
         let paused = backlogs.iter().filter(|backlog| backlog.paused.is_some());
+        let mut slowed = state.endpoint_statuses.slowed(clock::now_ms());
+        if state.access.is_limited() {
+            // Those that have documents of the user's accounts.
+            slowed.retain(|name, _| backlogs.iter().any(|backlog| backlog.endpoint == *name));
+        }
         Self {
             paused: paused.cloned().collect(),
-            slowed: state.endpoint_statuses.slowed(clock::now_ms()),
+            slowed,
         }
     }
 
     /// Reads the backlogs; without the store, only what this instance knows.
     pub(crate) async fn read(state: &AdminState) -> Self {
-        let backlogs = state.store.backlogs().await.unwrap_or_default();
+        let backlogs = outbox::backlogs(state).await.unwrap_or_default();
         Self::of(state, &backlogs)
     }
 

@@ -4,6 +4,9 @@ use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse as _, Response};
 use maud::{DOCTYPE, Markup, html};
 
+use crate::access::needs::Needs;
+use crate::access::{Kind, Role};
+use crate::base_path;
 use crate::state::{AdminState, Check, Readiness};
 use switchhook_core::clock;
 
@@ -22,6 +25,8 @@ const MENU: [(&str, &str); 6] = [
     ("/outbox", "Outbox"),
     ("/switches", "Switches"),
 ];
+/// Views of all accounts.
+const OF_ALL: [&str; 3] = ["/time", "/webhooks", "/switches"];
 
 /// Keys and what they do.
 const KEYS: [(&str, &str); 7] = [
@@ -65,6 +70,8 @@ impl<'a> View<'a> {
     /// Responds with the whole page.
     pub(crate) fn respond(self, state: &AdminState, status: StatusCode) -> Response {
         let readiness = state.readiness();
+        // What fails names webhooks and switches of all accounts.
+        let sees_all = !state.access.is_limited();
         let page = html! {
             (DOCTYPE)
             html lang="en" {
@@ -79,12 +86,14 @@ impl<'a> View<'a> {
                 }
                 body {
                     a.skip href="#main" { "Skip to the content" }
-                    (self.header(&ServiceStatus::of(state, &readiness)))
+                    (self.header(state, &ServiceStatus::of(state, &readiness)))
                     main #main tabindex="-1" {
-                        (failing_checks(&readiness.checks))
+                        @if sees_all { (failing_checks(&readiness.checks)) }
                         (self.body)
                     }
                     footer {
+                        @if needs_all(state, Role::Viewer) { a href="/configuration" { "Configuration" } " " }
+                        @if needs_all(state, Role::Operator) { a href="/audit" { "Audit" } " " }
                         a href="/metrics" { "Metrics" } " "
                         a href="/readyz" { "Readiness" } " "
                         a href="/healthz" { "Health" }
@@ -103,28 +112,37 @@ impl<'a> View<'a> {
             (header::CONTENT_SECURITY_POLICY, POLICY),
             (header::CACHE_CONTROL, "no-store"),
         ];
-        (status, headers, Html(page.into_string())).into_response()
+        let page = base_path::put_before(&state.base, page.into_string());
+        (status, headers, Html(page)).into_response()
     }
 
-    fn header(&self, status: &ServiceStatus) -> Markup {
+    fn header(&self, state: &AdminState, status: &ServiceStatus) -> Markup {
+        let is_known = state.access.kind() != Kind::Nobody;
+        let everything = !state.access.is_limited();
+        let menu = MENU
+            .iter()
+            .filter(|(address, _)| everything || !OF_ALL.contains(address));
         html! {
             header {
                 a.brand href="/" aria-label="Switchhook" {
                     (assets::mark())
                     span { "Switchhook" }
                 }
-                nav aria-label="Views" {
-                    @for (address, name) in MENU {
-                        a href=(address) aria-current=[(address == self.menu).then_some("page")] { (name) }
+                @if is_known {
+                    nav aria-label="Views" {
+                        @for (address, name) in menu {
+                            a href=(address) aria-current=[(*address == self.menu).then_some("page")] { (name) }
+                        }
+                    }
+                    form.search role="search" action="/calls" {
+                        label.hidden for="q" { "Find a call" }
+                        input #q type="search" name="q" value=(self.search) autocomplete="off"
+                            placeholder="Number, UUID or flow variable" aria-keyshortcuts="/";
+                        button { "Find" }
                     }
                 }
-                form.search role="search" action="/calls" {
-                    label.hidden for="q" { "Find a call" }
-                    input #q type="search" name="q" value=(self.search) autocomplete="off"
-                        placeholder="Number, UUID or flow variable" aria-keyshortcuts="/";
-                    button { "Find" }
-                }
-                (status.pill())
+                (status.pill(is_known && everything))
+                (components::who(state))
             }
         }
     }
@@ -174,20 +192,33 @@ impl ServiceStatus {
         }
     }
 
-    fn pill(&self) -> Markup {
+    /// Makes the pill. Webhooks and switches of all accounts are named to who sees them all.
+    fn pill(&self, sees_all: bool) -> Markup {
+        let title = |what: &str, names: &[String]| {
+            let names = sees_all.then(|| names.join(", ")).unwrap_or_default();
+            format!(
+                "Calls are served. {what}{}{names}",
+                if sees_all { ": " } else { "." }
+            )
+        };
         html! {
             @match self {
                 Self::Ready => a.pill.good href="/readyz" { span.wide { "service " } "ready" },
-                Self::DeliveriesHeldUp(names) => a.pill.odd href="/outbox" title={ "Calls are served. Documents wait: " (names.join(", ")) } {
+                Self::DeliveriesHeldUp(names) => a.pill.odd href="/outbox" title=(title("Documents wait", names)) {
                     "deliveries held up"
                 },
-                Self::Degraded(names) => a.pill.odd href="/readyz" title={ "Calls are served. Not healthy: " (names.join(", ")) } {
+                Self::Degraded(names) => a.pill.odd href="/readyz" title=(title("Not everything is healthy", names)) {
                     span.wide { "service " } "degraded"
                 },
                 Self::NotReady => a.pill.bad href="/readyz" { span.wide { "service " } "not ready" },
             }
         }
     }
+}
+
+/// Whether the user may see what needs this role and every account.
+fn needs_all(state: &AdminState, role: Role) -> bool {
+    Needs::RoleInAll(role).admit(&state.access, false)
 }
 
 /// Lists the components that are not healthy, each with the cure.

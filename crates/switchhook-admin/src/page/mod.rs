@@ -5,17 +5,20 @@
 
 pub(crate) mod address;
 pub(crate) mod assets;
+pub(crate) mod audit;
 pub(crate) mod call;
 pub(crate) mod call_export;
 pub(crate) mod call_params;
 pub(crate) mod calls;
 mod change_form;
 mod components;
+pub(crate) mod configuration;
 pub(crate) mod document;
 mod document_rows;
 pub(crate) mod endpoints;
 mod held;
 pub(crate) mod layout;
+pub(crate) mod login;
 mod lookups;
 pub(crate) mod outbox;
 pub(crate) mod overview;

@@ -6,10 +6,14 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::address::address;
+use crate::access::Access;
 use crate::format;
 use crate::state::AdminState;
 use switchhook_core::clock;
-use switchhook_store::{CallParties, DocumentFilter, DocumentRow, DocumentState, EndpointBacklog};
+use switchhook_store::{
+    CallParties, DocumentDetail, DocumentFilter, DocumentRow, DocumentState, EndpointBacklog,
+    StoreError,
+};
 
 use super::held::Held;
 use super::layout::View;
@@ -32,7 +36,7 @@ pub(crate) struct OutboxParams {
 
 impl OutboxParams {
     /// Returns the filter for the store.
-    pub(crate) fn filter(&self) -> DocumentFilter {
+    pub(crate) fn filter(&self, access: &Access) -> DocumentFilter {
         let states = match self.state.parse() {
             Ok(state) => vec![state],
             Err(_) => vec![
@@ -45,6 +49,7 @@ impl OutboxParams {
             states,
             endpoint: Some(self.webhook.clone()).filter(|name| !name.is_empty()),
             from_ms: self.from,
+            accounts: access.accounts().cloned(),
             ..DocumentFilter::default()
         }
     }
@@ -62,8 +67,9 @@ impl OutboxParams {
 
 /// Responds with the view.
 pub(crate) async fn respond(state: &AdminState, params: &OutboxParams) -> Response {
-    let backlogs = state.store.backlogs().await;
-    let documents = state.store.documents(&params.filter(), PAGE).await;
+    let backlogs = backlogs(state).await;
+    let filter = params.filter(&state.access);
+    let documents = state.store.documents(&filter, PAGE).await;
     let known = parties(state, documents.as_deref().unwrap_or_default()).await;
     let all = backlogs.as_deref().unwrap_or_default();
     let held = Held::of(state, all);
@@ -81,6 +87,37 @@ pub(crate) async fn respond(state: &AdminState, params: &OutboxParams) -> Respon
         }
     };
     View::new("Outbox", "/outbox", body).respond(state, StatusCode::OK)
+}
+
+/// Returns the backlogs of the documents that are to be seen.
+///
+/// # Errors
+/// The store cannot be read.
+pub(crate) async fn backlogs(state: &AdminState) -> Result<Vec<EndpointBacklog>, StoreError> {
+    match state.access.accounts() {
+        Some(accounts) => state.store.backlogs_of(accounts).await,
+        None => state.store.backlogs().await,
+    }
+}
+
+/// Returns a document that is to be seen.
+///
+/// # Errors
+/// There is none, or it is of an account that is not to be seen, or the store cannot be read.
+pub(crate) async fn visible(state: &AdminState, id: &str) -> Result<DocumentDetail, StoreError> {
+    if state.access.is_limited() {
+        let filter = DocumentFilter {
+            ids: vec![id.to_owned()],
+            accounts: state.access.accounts().cloned(),
+            ..DocumentFilter::default()
+        };
+        if state.store.documents(&filter, 1).await?.is_empty() {
+            return Err(StoreError::NoSuchDocument {
+                webhook_id: id.to_owned(),
+            });
+        }
+    }
+    state.store.document(id).await
 }
 
 fn summary(backlogs: &[EndpointBacklog]) -> Markup {

@@ -12,7 +12,7 @@ use switchhook_core::metrics_reader::MetricsReader;
 use switchhook_store::{EndpointBacklog, StoreError};
 
 use super::held::Held;
-use super::{components, webhooks};
+use super::{components, outbox, webhooks};
 
 /// Calls on hold that are listed.
 const HELD: usize = 50;
@@ -22,13 +22,13 @@ const LAST: u32 = 15;
 /// Makes the view.
 pub(crate) async fn body(state: &AdminState) -> Markup {
     let on_hold = calls::calls_on_hold(state, HELD);
-    let on_hold_count = state.live_calls.on_hold_count();
+    let on_hold_count = calls::count_on_hold(state);
     let query = CallQuery {
         limit: LAST,
         ..CallQuery::default()
     };
     let last = calls::find_calls(state, &query).await;
-    let backlogs = state.store.backlogs().await;
+    let backlogs = outbox::backlogs(state).await;
     html! {
         h1.hidden { "Now" }
         (tiles(state, on_hold_count, backlogs.as_ref()))
@@ -46,9 +46,11 @@ pub(crate) async fn body(state: &AdminState) -> Markup {
                 (components::lines())
                 (last_calls(state, &last))
             }
-            section aria-labelledby="hooks" {
-                h2 #hooks { "Webhooks" a.more href="/webhooks" { "More" } }
-                (webhooks::brief(state))
+            @if !state.access.is_limited() {
+                section aria-labelledby="hooks" {
+                    h2 #hooks { "Webhooks" a.more href="/webhooks" { "More" } }
+                    (webhooks::brief(state))
+                }
             }
         }
     }
@@ -88,15 +90,17 @@ fn tiles(
     on_hold_count: usize,
     backlogs: Result<&Vec<EndpointBacklog>, &StoreError>,
 ) -> Markup {
+    // Answers and switches are of all accounts.
+    let everything = !state.access.is_limited();
     let tiles = [
-        on_hold_tile(on_hold_count),
-        answers_tile(state),
-        outbox_tile(state, backlogs),
-        switches_tile(state),
+        Some(on_hold_tile(on_hold_count)),
+        everything.then(|| answers_tile(state)),
+        Some(outbox_tile(state, backlogs)),
+        everything.then(|| switches_tile(state)),
     ];
     html! {
         ul.tiles {
-            @for tile in tiles {
+            @for tile in tiles.into_iter().flatten() {
                 li class=[tile.bad.then_some("bad")] {
                     a href=(tile.address) {
                         span.name { (tile.name) }

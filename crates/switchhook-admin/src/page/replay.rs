@@ -1,31 +1,30 @@
 //! The pages that send documents again or discard them: first a dry run with the number, then the
 //! change.
 //!
-//! Only a POST changes something. The guard before all routes requires the token for it.
+//! Only a POST changes something. The gate before it admits operators alone.
 
 use std::time::Duration;
 
-use axum::extract::{RawQuery, State};
+use axum::extract::RawQuery;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use maud::{Markup, html};
-use tracing::info;
 
-use switchhook_store::{DocumentRow, DocumentState, StoreError};
+use switchhook_store::{Discarded, DocumentRow, DocumentState, StoreError};
 
+use crate::audit;
 use crate::state::AdminState;
 
 use super::change_form::{self, ChangeForm};
 use super::layout::View;
+use super::outbox;
 use super::selection::Selection;
 
 /// Responds with the dry run: the number of documents.
-pub(crate) async fn dry_run_page(
-    State(state): State<AdminState>,
-    RawQuery(query): RawQuery,
-) -> Response {
+pub(crate) async fn dry_run_page(state: AdminState, RawQuery(query): RawQuery) -> Response {
     let selection = Selection::parse(query.as_deref().unwrap_or_default());
-    let count = state.store.count_replayable(&selection.filter()).await;
+    let filter = selection.filter(&state.access);
+    let count = state.store.count_replayable(&filter).await;
     let body = html! {
         h1 { "Send again" }
         @match &count {
@@ -68,20 +67,13 @@ fn form(state: &AdminState, selection: &Selection, name: &str) -> Markup {
 }
 
 /// Sends the documents again and responds with a sentence.
-pub(crate) async fn send(State(state): State<AdminState>, body: String) -> Response {
-    if !state.changes_allowed() {
-        return change_form::refused();
-    }
+pub(crate) async fn send(state: AdminState, body: String) -> Response {
     let selection = Selection::parse(&body);
     match replay(&state, &selection).await {
         Ok(count) => {
-            info!(
-                documents = count,
-                ids = selection.ids.join(" "),
-                webhook = selection.webhook,
-                "documents are sent again from the page"
-            );
-            format!("{} will be sent again.", documents(count)).into_response()
+            let message = format!("{} will be sent again.", documents(count));
+            audit::done(&state, "resend", &selection.target(), &message).await;
+            message.into_response()
         }
         Err(error) => change_form::failed(&error),
     }
@@ -89,22 +81,21 @@ pub(crate) async fn send(State(state): State<AdminState>, body: String) -> Respo
 
 async fn replay(state: &AdminState, selection: &Selection) -> Result<u64, StoreError> {
     for id in &selection.ids {
-        state.store.document(id).await?;
+        outbox::visible(state, id).await?;
     }
-    state.store.replay(selection.filter(), Duration::ZERO).await
+    let filter = selection.filter(&state.access);
+    state.store.replay(filter, Duration::ZERO).await
 }
 
 /// Responds with what discarding the selected documents would do.
-pub(crate) async fn discard_page(
-    State(state): State<AdminState>,
-    RawQuery(query): RawQuery,
-) -> Response {
+pub(crate) async fn discard_page(state: AdminState, RawQuery(query): RawQuery) -> Response {
     let selection = Selection::parse(query.as_deref().unwrap_or_default());
     let found = if selection.ids.is_empty() {
         Ok(Vec::new())
     } else {
         let limit = u32::try_from(selection.ids.len()).unwrap_or(u32::MAX);
-        state.store.documents(&selection.filter(), limit).await
+        let filter = selection.filter(&state.access);
+        state.store.documents(&filter, limit).await
     };
     let body = html! {
         h1 { "Discard" }
@@ -145,21 +136,24 @@ fn discard_form(state: &AdminState, selection: &Selection, found: &[DocumentRow]
 }
 
 /// Discards the documents and responds with a sentence.
-pub(crate) async fn discard(State(state): State<AdminState>, body: String) -> Response {
-    if !state.changes_allowed() {
-        return change_form::refused();
-    }
+pub(crate) async fn discard(state: AdminState, body: String) -> Response {
     let selection = Selection::parse(&body);
-    match state.store.discard(selection.ids.clone()).await {
-        Ok(discarded) => {
-            let (given_up, deleted) = (discarded.given_up, discarded.deleted);
-            let ids = selection.ids.join(" ");
-            info!(
-                given_up,
-                deleted, ids, "documents are discarded from the page"
-            );
-            format!("{given_up} given up, {deleted} deleted.").into_response()
+    match discard_selected(&state, &selection).await {
+        Ok(Discarded { given_up, deleted }) => {
+            let message = format!("{given_up} given up, {deleted} deleted.");
+            audit::done(&state, "discard", &selection.target(), &message).await;
+            message.into_response()
         }
         Err(error) => change_form::failed(&error),
     }
+}
+
+async fn discard_selected(
+    state: &AdminState,
+    selection: &Selection,
+) -> Result<Discarded, StoreError> {
+    for id in &selection.ids {
+        outbox::visible(state, id).await?;
+    }
+    state.store.discard(selection.ids.clone()).await
 }

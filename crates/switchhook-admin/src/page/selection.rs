@@ -7,6 +7,7 @@ use switchhook_core::shell;
 use switchhook_store::DocumentFilter;
 
 use super::outbox::OutboxParams;
+use crate::access::Access;
 
 /// Ids that one selection has, at most: more than one page shows.
 const IDS: usize = 100;
@@ -46,10 +47,11 @@ impl Selection {
     }
 
     /// Returns the filter for the store.
-    pub(crate) fn filter(&self) -> DocumentFilter {
+    pub(crate) fn filter(&self, access: &Access) -> DocumentFilter {
         if !self.ids.is_empty() {
             return DocumentFilter {
                 ids: self.ids.clone(),
+                accounts: access.accounts().cloned(),
                 ..DocumentFilter::default()
             };
         }
@@ -58,7 +60,20 @@ impl Selection {
             webhook: self.webhook.clone(),
             from: None,
         };
-        query.filter()
+        query.filter(access)
+    }
+
+    /// Returns the words of the selection for the audit.
+    pub(crate) fn target(&self) -> String {
+        let filter = [self.webhook.as_str(), self.state.as_str()];
+        let filter = filter.into_iter().filter(|_| self.ids.is_empty());
+        let ids = self.ids.iter().map(String::as_str);
+        let words: Vec<&str> = ids.chain(filter).filter(|word| !word.is_empty()).collect();
+        if words.is_empty() {
+            "what is not delivered".to_owned()
+        } else {
+            words.join(" ")
+        }
     }
 
     /// Makes the hidden fields of a form.
@@ -91,12 +106,18 @@ mod tests {
     fn a_selection_is_a_list_of_ids_or_a_filter() {
         let several = Selection::parse("id=msg_1&id=msg_2&id=&state=dead");
         assert_eq!(several.ids, ["msg_1", "msg_2"]);
-        assert_eq!(several.filter().ids, several.ids);
-        assert!(several.filter().states.is_empty(), "ids in any state");
+        assert_eq!(several.filter(&Access::default()).ids, several.ids);
+        assert!(
+            several.filter(&Access::default()).states.is_empty(),
+            "ids in any state"
+        );
         let retry = "switchhook outbox retry msg_1 msg_2";
         assert_eq!(several.retry_command(), retry);
         let filtered = Selection::parse("state=dead&webhook=crm");
-        assert_eq!(filtered.filter().endpoint.as_deref(), Some("crm"));
+        assert_eq!(
+            filtered.filter(&Access::default()).endpoint.as_deref(),
+            Some("crm")
+        );
         assert_eq!(
             filtered.retry_command(),
             "switchhook outbox retry --webhook crm --state dead"

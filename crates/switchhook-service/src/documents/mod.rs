@@ -294,7 +294,7 @@ impl Flows {
             kind: DeliveryKind::Document,
             webhook: name.to_owned(),
             flow: context.flow.to_owned(),
-            account: Some(context.account.unwrap_or_default().to_owned()),
+            account: context.account.unwrap_or_default().to_owned(),
             call_uuid: context.call.id.clone(),
             content,
         }

@@ -10,6 +10,7 @@ mod check;
 mod compile;
 mod components;
 mod config_summary;
+mod configuration;
 mod delivery;
 mod delivery_span;
 mod exposure;
@@ -21,6 +22,7 @@ mod options;
 mod persistence;
 mod readiness;
 mod recording_server;
+mod reload;
 mod restart;
 mod start_error;
 mod trace_export;
@@ -46,7 +48,9 @@ use crate::outbox::Endpoints;
 use crate::traces::TracesHandle;
 use crate::zoneinfo;
 use switchhook_admin::SharedGuard;
+use switchhook_admin::access::Access;
 use switchhook_admin::config_summary::ConfigSummaries;
+use switchhook_admin::configuration::ConfigurationCell;
 use switchhook_admin::http;
 use switchhook_admin::listener::HttpLimits;
 use switchhook_admin::live_calls::LiveCalls;
@@ -95,6 +99,7 @@ pub struct Service {
     documents: Arc<DocumentBuilder>,
     answerers: Answerers,
     summaries: ConfigSummaries,
+    configuration: Arc<ConfigurationCell>,
     endpoints: watch::Sender<Endpoints>,
     store: Store,
     drain_deadline: Duration,
@@ -138,6 +143,10 @@ impl Service {
         let live_calls = Arc::new(LiveCalls::new(config.limits.calls_remembered));
         let breakers = Breakers::of(options::breakers(config));
         let summaries = config_summary::all(config);
+        let configuration = Arc::new(ConfigurationCell::default());
+        configuration
+            .current
+            .store(Arc::new(configuration::of(config)));
         let documents = DocumentBuilder::new(config, &tasks, Arc::clone(&live_calls))?;
         let http_listener = listeners::bind("[listen] http", config.listen.http).await?;
         let http_address = listeners::local_address(&http_listener, "[listen] http")?;
@@ -185,6 +194,7 @@ impl Service {
         let guard = options::shared_guard(config);
         let ops = AdminState {
             config_summaries: Arc::clone(&summaries),
+            configuration: Arc::clone(&configuration),
             checks,
             metrics,
             live_calls,
@@ -194,9 +204,11 @@ impl Service {
             time_zone: config.account.time_zone,
             mask: Mask(config.account.mask_numbers),
             guard: Arc::clone(&guard),
+            base: config.listen.http_base.as_str().into(),
             webhook_tester: WebhookTests::tester(&call_control),
             sse_permits: state::sse_permits(),
             stop: stop_http.clone(),
+            access: Access::default(),
         };
         let posted_cdrs = Arc::new(followers.posted_cdrs);
         let posts = components::cdr_posts(config, &posted_cdrs);
@@ -214,6 +226,7 @@ impl Service {
             documents,
             answerers,
             summaries,
+            configuration,
             endpoints: deliveries.endpoints,
             counts: components::start_counts(&store, &stop_outbox),
             store,
@@ -232,41 +245,6 @@ impl Service {
             pages,
             trace_export,
         })
-    }
-
-    /// Takes the webhooks, the secrets of every port and the trace collector of `config`. Calls on hold
-    /// and open connections keep theirs. Addresses, the store and the limits stay as they were at
-    /// the start.
-    ///
-    /// # Errors
-    /// Every fault of the new configuration; the old one stays in force.
-    pub fn reload(&self, config: &Config) -> Result<(), StartError> {
-        let tasks = compile::compile_with(config, &self.answerers)?;
-        let endpoints = options::endpoints(config)?;
-        check::log_warnings(config, &tasks);
-        let collector = self.trace_export.prepare(config)?;
-        self.documents.replace(config, &tasks)?;
-        metrics::start_at_zero(config, &self.answerers);
-        metrics::credentials(&tasks);
-        self.trace_export.replace(collector);
-        self.breakers.replace(options::breakers(config));
-        self.webhooks.replace(&tasks);
-        self.endpoints.send_replace(endpoints);
-        self.summaries.store(Arc::new(config_summary::of(config)));
-        self.recording_server.replace(config);
-        if let Some(recorder) = self.call_control.recorder() {
-            recorder.add_secrets(&options::secrets(config));
-        }
-        self.call_control.reload(tasks);
-        self.guard.store(Arc::new(options::guard(config)));
-        self.posted_cdrs.replace_credentials(config);
-        for switch in &config.freeswitch {
-            let followed = self.passwords.iter();
-            for (_, password) in followed.filter(|(address, _)| *address == switch.address) {
-                password.store(Arc::new(switch.password.clone()));
-            }
-        }
-        Ok(())
     }
 
     /// Returns the number of calls on hold.

@@ -128,7 +128,8 @@ pub(super) fn secrets(config: &Config) -> Secrets {
 /// Returns the access rules of the operator's HTTP.
 pub(super) fn guard(config: &Config) -> Guard {
     let listen = &config.listen;
-    Guard::new(listen.http_hosts.clone(), listen.http_token.as_ref())
+    let guard = Guard::new(listen.http_hosts.clone(), listen.http_token.as_ref());
+    guard.with_users(config.users.clone(), config.trusted_proxy.clone())
 }
 
 /// Returns the same rules, for a reload to replace.

@@ -145,6 +145,8 @@ pub struct CallSearch {
     pub call_uuid: Option<String>,
     /// Only calls that took line 1.
     pub line_1: bool,
+    /// Only calls of these accounts (empty: the default account); `None` for every call.
+    pub accounts: Option<Vec<String>>,
     /// Only calls before this [`RecentCall::id`]: the next page.
     pub before: Option<i64>,
     /// The most calls to return.

@@ -74,8 +74,8 @@ pub struct NewDocument {
     pub webhook: String,
     /// The flow's name.
     pub flow: String,
-    /// The account's name, empty for the default account; `None` if it is not known.
-    pub account: Option<String>,
+    /// The account's name; empty for the default account.
+    pub account: String,
     /// Unique-ID of the call's first leg.
     pub call_uuid: String,
     /// The request.
@@ -90,7 +90,7 @@ impl NewDocument {
             kind: DeliveryKind::Document,
             webhook: webhook.to_owned(),
             flow: flow.to_owned(),
-            account: None,
+            account: String::new(),
             call_uuid: call_uuid.to_owned(),
             content: RequestContent {
                 body: body.into(),
@@ -226,6 +226,8 @@ pub struct DocumentFilter {
     pub from_ms: Option<i64>,
     /// Documents that were built before this time.
     pub until_ms: Option<i64>,
+    /// Only documents of these accounts (empty: the default account); `None` for every document.
+    pub accounts: Option<Vec<String>>,
 }
 
 /// What became of documents that an operator discards.

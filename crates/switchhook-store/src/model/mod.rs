@@ -3,6 +3,7 @@
 //! Times in fields named `_ms` are Unix milliseconds, those in `_us` Unix microseconds.
 
 mod attempt;
+mod audit;
 mod call;
 mod claim;
 mod document;
@@ -13,6 +14,7 @@ mod stat;
 mod unpublished;
 
 pub use attempt::{ATTEMPTS_KEPT, Attempt, AttemptResult};
+pub use audit::{AuditEntry, AuditFilter, NewAuditEntry};
 pub use call::{
     CallColumns, CallFilter, CallParties, CallSearch, CallSummary, FinishedCallRecord,
     FinishedChannel, FinishedChannelPage, PersistedResponse, RecentCall, ReportedCall, StoredLeg,

@@ -103,8 +103,10 @@ const DIALECT: Dialect = dialect::dialect! {
                 OR story ILIKE $4
                 OR caller LIKE $7 OR called LIKE $7 OR story LIKE $7)
            AND (NOT $5 OR story LIKE '%\"ending\":\"line_1\"%')
+           AND ($8 IS NULL OR account = ANY($8))
          ORDER BY id DESC LIMIT $6",
     find_calls: dialect::find_calls!(
+        in_list,
         "ILIKE",
         "",
         "caller ILIKE $4 OR called ILIKE $4 OR call_uuid ILIKE $4 OR account ILIKE $4

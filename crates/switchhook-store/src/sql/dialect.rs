@@ -45,11 +45,11 @@ pub(crate) struct Dialect {
     pub(crate) stats: &'static str,
     /// Takes `$1` bytes of space.
     pub(crate) fill_probe: &'static str,
-    /// The oldest `$6` documents of a filter.
+    /// The oldest `$7` documents of a filter.
     pub(crate) documents: ByScope,
     /// The document with a `webhook-id`.
     pub(crate) document: &'static str,
-    /// The first `$2` documents of the channels `$1`.
+    /// The first `$2` documents of the channels `$1`, of the accounts `$3` if they are given.
     pub(crate) documents_of_channels: &'static str,
     /// The attempts of a document, oldest first.
     pub(crate) attempts: &'static str,
@@ -59,7 +59,7 @@ pub(crate) struct Dialect {
     pub(crate) paused_endpoints: ByScope,
     /// Endpoints of a filter's documents that can be replayed.
     pub(crate) replayed_endpoints: ByScope,
-    /// Replays a filter's documents from `$6`, `$7` ms apart.
+    /// Replays a filter's documents from `$7`, `$8` ms apart.
     pub(crate) replay: ByScope,
     /// The numbers of calls.
     pub(crate) call_parties: &'static str,
@@ -69,9 +69,11 @@ pub(crate) struct Dialect {
     pub(crate) responses_of_calls: &'static str,
     /// How many calls wait for recordings, and until when.
     pub(crate) count_unpublished: &'static str,
-    /// Removes at most `$2` calls, responses, delivered, dead and expired documents older than
-    /// `$1`.
-    pub(crate) prune: [&'static str; 5],
+    /// Removes at most `$2` calls, responses, delivered, dead and expired documents, and audit
+    /// entries, older than `$1`.
+    pub(crate) prune: [&'static str; 6],
+    /// How many documents the accounts `$1` have of each endpoint and state.
+    pub(crate) backlogs_of_accounts: &'static str,
     /// Removes calls, responses, documents and waiting calls by their ids.
     pub(crate) delete: [&'static str; 4],
 }
@@ -92,7 +94,8 @@ macro_rules! select_documents {
     };
 }
 
-/// The condition of a [`crate::DocumentFilter`], which binds the first five values.
+/// The condition of a [`crate::DocumentFilter`], which binds the first six values. The account is
+/// the last one: SQLite finds it behind the body.
 macro_rules! document_filter {
     ($in_list:ident) => {
         concat!(
@@ -101,7 +104,10 @@ macro_rules! document_filter {
             ") AND ($2 IS NULL OR state ",
             $in_list!("$2"),
             ") AND ($3 IS NULL OR endpoint = $3)
-               AND ($4 IS NULL OR inserted_ms >= $4) AND ($5 IS NULL OR inserted_ms < $5) "
+               AND ($4 IS NULL OR inserted_ms >= $4) AND ($5 IS NULL OR inserted_ms < $5)
+               AND ($6 IS NULL OR account ",
+            $in_list!("$6"),
+            ") "
         )
     };
 }
@@ -160,9 +166,10 @@ macro_rules! prune {
 
 /// Finds calls by their rows. The newest `$1` of the time from `$7` to `$8` are looked at; what the
 /// page filters by is in the index, so that a call that does not match is not read. Of those that
-/// match, the text is looked for in the newest `$17`. `$2` is the last call of the page before.
+/// match, the text is looked for in the newest `$17`. `$2` is the last call of the page before. Only
+/// calls of the accounts `$18` are looked at, if they are given.
 macro_rules! find_calls {
-    ($like:literal, $escape:literal, $text:expr) => {
+    ($in_list:ident, $like:literal, $escape:literal, $text:expr) => {
         concat!(
             "SELECT * FROM call WHERE id IN (
                 SELECT id FROM (
@@ -177,6 +184,7 @@ macro_rules! find_calls {
                   AND ($14 IS NULL OR ended_ms - started_ms >= $14)
                   AND ($15 IS NULL OR ended_ms - started_ms <= $15)
                   AND ($16 IS NULL OR asked LIKE $16", $escape, " OR asked = '')
+                  AND ($18 IS NULL OR account ", $in_list!("$18"), ")
                 ORDER BY started_ms DESC, id DESC LIMIT $17)
                AND ($3 IS NULL OR call_uuid = $3) AND ($4 IS NULL OR ",
             $text,
@@ -200,7 +208,7 @@ macro_rules! dialect {
                 $in_list,
                 $crate::sql::dialect::select_documents!($attempt_id),
                 "WHERE ",
-                "ORDER BY id LIMIT $6"
+                "ORDER BY id LIMIT $7"
             ),
             document: concat!(
                 $crate::sql::dialect::select_documents!($attempt_id),
@@ -210,7 +218,9 @@ macro_rules! dialect {
                 $crate::sql::dialect::select_documents!($attempt_id),
                 "WHERE call_uuid ",
                 $in_list!("$1"),
-                " ORDER BY id LIMIT $2"
+                " AND ($3 IS NULL OR account ",
+                $in_list!("$3"),
+                ") ORDER BY id LIMIT $2"
             ),
             attempts: concat!(
                 "SELECT started_ms, took_ms, status, error FROM attempt WHERE document_id = $1
@@ -239,7 +249,7 @@ macro_rules! dialect {
             // The last condition is for an instance that has leased a document meanwhile.
             replay: $crate::sql::dialect::by_scope!(
                 $in_list,
-                "UPDATE document SET state = 'waiting', due_ms = $6 + $7 * chosen.turn,
+                "UPDATE document SET state = 'waiting', due_ms = $7 + $8 * chosen.turn,
                                      attempts = 0, first_ms = NULL, not_before_ms = 0,
                                      settled_ms = NULL, expires_ms = NULL
                  FROM (SELECT id AS chosen_id, row_number() OVER (ORDER BY id) - 1 AS turn
@@ -292,7 +302,18 @@ macro_rules! dialect {
                     "state IN ('delivered', 'dead', 'expired') AND state = 'expired' AND settled_ms < $1",
                     $skip_locked
                 ),
+                $crate::sql::dialect::prune!("audit", "at_ms < $1", $skip_locked),
             ],
+            backlogs_of_accounts: concat!(
+                "SELECT endpoint, count(*) FILTER (WHERE state = 'waiting') AS waiting,
+                        count(*) FILTER (WHERE state = 'leased') AS leased,
+                        count(*) FILTER (WHERE state = 'dead') AS dead,
+                        min(inserted_ms) FILTER (WHERE state <> 'dead') AS oldest_ms,
+                        (SELECT reason FROM pause WHERE pause.endpoint = document.endpoint) AS paused
+                 FROM document WHERE state IN ('waiting', 'leased', 'dead') AND account ",
+                $in_list!("$1"),
+                " GROUP BY endpoint ORDER BY endpoint"
+            ),
             delete: [
                 concat!("DELETE FROM call WHERE id ", $in_list!("$1")),
                 concat!("DELETE FROM response WHERE id ", $in_list!("$1")),

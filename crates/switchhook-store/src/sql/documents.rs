@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::recent_calls::accounts;
 use super::{Columns as _, SqlConnection, Value, outbox, rows, statements, values};
 use crate::clock::millis;
 use crate::model::{DocumentDetail, DocumentFilter, DocumentRow, DocumentState, EndpointBacklog};
@@ -34,7 +35,7 @@ impl FilterScope {
     }
 }
 
-/// Returns the five values of a filter, then `further` ones.
+/// Returns the six values of a filter, then `further` ones.
 fn filter_values<'a>(
     filter: &'a DocumentFilter,
     further: impl IntoIterator<Item = Value<'a>>,
@@ -46,6 +47,7 @@ fn filter_values<'a>(
         Value::from(&filter.endpoint),
         Value::from(filter.from_ms),
         Value::from(filter.until_ms),
+        Value::from(accounts(filter.accounts.as_ref())),
     ];
     values.extend(further);
     values
@@ -66,8 +68,9 @@ pub(crate) async fn documents<C: SqlConnection>(
 pub(crate) async fn documents_of_channels<C: SqlConnection>(
     db: &mut C,
     uuids: &[&str],
+    of: Option<&Vec<String>>,
 ) -> Result<Vec<DocumentRow>, sqlx::Error> {
-    let values = values![uuids, DOCUMENTS_OF_CALL];
+    let values = values![uuids, DOCUMENTS_OF_CALL, accounts(of)];
     let sql = C::DIALECT.documents_of_channels;
     db.rows(sql, values, rows::document_row).await
 }
@@ -99,6 +102,16 @@ pub(crate) async fn backlogs<C: SqlConnection>(
     db: &mut C,
 ) -> Result<Vec<EndpointBacklog>, sqlx::Error> {
     db.rows(statements::BACKLOGS, &[], rows::endpoint_backlog)
+        .await
+}
+
+/// Returns the backlog of each endpoint that has documents of these accounts.
+pub(crate) async fn backlogs_of_accounts<C: SqlConnection>(
+    db: &mut C,
+    accounts: &[String],
+) -> Result<Vec<EndpointBacklog>, sqlx::Error> {
+    let sql = C::DIALECT.backlogs_of_accounts;
+    db.rows(sql, values![accounts], rows::endpoint_backlog)
         .await
 }
 

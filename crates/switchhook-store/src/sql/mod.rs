@@ -5,6 +5,7 @@
 //! those that differ. Every text has numbered parameters (`$1`), which SQLite takes as well:
 //! sqlx binds `$N` there by its number (sqlx-sqlite, arguments.rs).
 
+pub(crate) mod audit;
 pub(crate) mod backup;
 pub(crate) mod caller_data;
 pub(crate) mod calls;

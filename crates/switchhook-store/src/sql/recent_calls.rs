@@ -25,6 +25,7 @@ pub(crate) async fn search_calls<C: SqlConnection>(
         search.line_1,
         search.limit,
         &digits,
+        accounts(search.accounts.as_ref()),
     ];
     db.rows(C::DIALECT.search_calls, values, rows::recent_call)
         .await
@@ -66,6 +67,7 @@ async fn find_calls<C: SqlConnection>(
         columns.at_most_ms,
         &asked,
         chosen,
+        accounts(search.accounts.as_ref()),
     ];
     db.rows(C::DIALECT.find_calls, values, rows::recent_call)
         .await
@@ -79,6 +81,11 @@ pub(crate) async fn call_parties<C: SqlConnection>(
     let values = values![uuids];
     db.rows(C::DIALECT.call_parties, values, rows::call_parties)
         .await
+}
+
+/// Returns a list of accounts as a statement binds it.
+pub(crate) fn accounts(list: Option<&Vec<String>>) -> Option<Vec<&str>> {
+    list.map(|list| list.iter().map(String::as_str).collect())
 }
 
 /// Returns a LIKE pattern that finds the text anywhere; the wildcards in it are escaped.

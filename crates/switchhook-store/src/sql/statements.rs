@@ -58,13 +58,14 @@ pub(crate) const EVENTS_OF_CALL: &str = "SELECT sequence, fact FROM document
 /// An event, due at once, or `$12` ms later if one before it of the same call is not settled.
 pub(crate) const INSERT_EVENT: &str =
     "INSERT INTO document (webhook_id, kind, switch, call_uuid, created_us, flow, endpoint, method,
-                           url, headers, body, state, inserted_ms, due_ms, expires_ms, sequence, fact)
+                           url, headers, body, state, inserted_ms, due_ms, expires_ms, sequence, fact,
+                           account)
      SELECT $1, 'event', $2, $3, $4, $5, $6, $7, $8, $9, $10, 'waiting', $11,
             CASE WHEN EXISTS (SELECT 1 FROM document AS before
                               WHERE before.kind = 'event' AND before.switch = $2
                                 AND before.call_uuid = $3 AND before.created_us = $4
                                 AND before.endpoint = $6 AND before.state IN ('waiting', 'leased'))
-                 THEN $11 + $12 ELSE $11 END, $13, $14, $15
+                 THEN $11 + $12 ELSE $11 END, $13, $14, $15, $16
      ON CONFLICT DO NOTHING";
 
 /// Makes due at `$1` the next event of the call of the event `$2`.
@@ -140,6 +141,19 @@ pub(crate) const NOTE_GIVEN_UP: &str =
 /// Deletes a document that is kept for a replay.
 pub(crate) const DELETE_SETTLED: &str =
     "DELETE FROM document WHERE webhook_id = $1 AND state IN ('dead', 'expired')";
+/// What an operator did, or who was refused.
+pub(crate) const INSERT_AUDIT: &str =
+    "INSERT INTO audit (at_ms, who, origin, action, target, result, refused)
+     VALUES ($1, $2, $3, $4, $5, $6, $7)";
+
+/// Removes all but the last `$2` entries of those that were refused (`$1`), or of the others.
+pub(crate) const CUT_AUDIT: &str = "DELETE FROM audit WHERE refused = $1 AND id <=
+     (SELECT id FROM audit WHERE refused = $1 ORDER BY id DESC LIMIT 1 OFFSET $2)";
+
+/// At most `$3` entries before `$1`, of the target `$2` if it is given, the latest first.
+pub(crate) const AUDIT: &str =
+    "SELECT id, at_ms, who, origin, action, target, result, refused FROM audit
+     WHERE ($1 IS NULL OR id < $1) AND ($2 IS NULL OR target = $2) ORDER BY id DESC LIMIT $3";
 
 /// Pauses an endpoint.
 pub(crate) const PAUSE: &str = "INSERT INTO pause (endpoint, since_ms, reason) VALUES ($1, $2, $3)

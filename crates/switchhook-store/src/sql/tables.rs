@@ -44,7 +44,7 @@ pub(crate) struct Table {
 }
 
 /// Every table that a backup has, each after the tables that it refers to.
-pub(crate) const TABLES: [Table; 12] = [
+pub(crate) const TABLES: [Table; 13] = [
     Table {
         name: "leg",
         columns: &[
@@ -161,6 +161,20 @@ pub(crate) const TABLES: [Table; 12] = [
             ("due_ms", Integer),
             ("lease", Bytes),
             ("json", Text),
+        ],
+        has_id: true,
+    },
+    Table {
+        name: "audit",
+        columns: &[
+            ("id", Integer),
+            ("at_ms", Integer),
+            ("who", Text),
+            ("origin", Text),
+            ("action", Text),
+            ("target", Text),
+            ("result", Text),
+            ("refused", Boolean),
         ],
         has_id: true,
     },

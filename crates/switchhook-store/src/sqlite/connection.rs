@@ -74,8 +74,10 @@ const DIALECT: Dialect = dialect::dialect! {
                 OR story LIKE $4 ESCAPE '\\'
                 OR caller LIKE $7 OR called LIKE $7 OR story LIKE $7)
            AND (NOT $5 OR story LIKE '%\"ending\":\"line_1\"%')
+           AND ($8 IS NULL OR account IN (SELECT value FROM json_each($8)))
          ORDER BY id DESC LIMIT $6",
     find_calls: dialect::find_calls!(
+        in_list,
         "LIKE",
         " ESCAPE '\\'",
         "caller LIKE $4 ESCAPE '\\' OR called LIKE $4 ESCAPE '\\'

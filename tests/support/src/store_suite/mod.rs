@@ -3,6 +3,7 @@
 //! Each requirement is a function over a [`Factory`]. A driver's test file makes them its tests
 //! with [`conformance!`](crate::conformance).
 
+mod access;
 mod delivery;
 mod events;
 mod keeping;
@@ -12,6 +13,7 @@ mod unpublished;
 
 use std::time::Duration;
 
+pub use access::*;
 pub use delivery::*;
 pub use events::*;
 pub use keeping::*;
@@ -156,6 +158,9 @@ macro_rules! conformance {
             an_event_is_stored_once_and_numbered_in_its_call
             what_stands_for_a_gap_is_not_stored_if_another_saw_everything
             the_last_events_come_with_the_end_of_the_call
+            an_account_finds_its_own_calls_and_documents_alone
+            the_audit_is_read_newest_first_and_by_its_target
+            a_flood_of_refusals_pushes_no_action_out
         }
         $crate::tests_of! { #[tokio::test(start_paused = true)] $factory;
             a_leased_document_is_nobody_elses_until_the_lease_ends
@@ -169,6 +174,7 @@ macro_rules! conformance {
             a_call_that_waits_is_taken_over_when_its_lease_ends
             an_event_waits_for_the_one_before_it_but_not_for_ever
             an_event_that_is_too_old_expires_and_can_be_sent_again
+            old_entries_of_the_audit_are_removed
         }
     };
 }
