@@ -65,7 +65,7 @@ async fn status(
 
 /// What everybody gets, in this order: nobody, acme's viewer, viewer, acme's operator, operator, a
 /// wrong token. `ACMES` and `OTHERS` stand for a call or a document of that account.
-const TABLE: [(&str, &str, [u16; 6]); 40] = [
+const TABLE: [(&str, &str, [u16; 6]); 50] = [
     ("GET", "/healthz", [200; 6]),
     ("POST", "/healthz", [401, 403, 403, 405, 405, 401]),
     ("GET", "/readyz", [200; 6]),
@@ -82,6 +82,12 @@ const TABLE: [(&str, &str, [u16; 6]); 40] = [
     ("POST", "/", [401, 403, 403, 405, 405, 401]),
     ("GET", "/calls", [401, 200, 200, 200, 200, 401]),
     ("POST", "/calls", [401, 403, 403, 405, 405, 401]),
+    ("GET", "/calls.csv", [401, 200, 200, 200, 200, 401]),
+    ("POST", "/calls.csv", [401, 403, 403, 405, 405, 401]),
+    ("GET", "/calls.json", [401, 200, 200, 200, 200, 401]),
+    ("POST", "/calls.json", [401, 403, 403, 405, 405, 401]),
+    ("GET", "/time", [401, 403, 200, 403, 200, 401]),
+    ("POST", "/time", [401, 403, 403, 405, 405, 401]),
     ("GET", "/calls/ACMES", [401, 200, 200, 200, 200, 401]),
     ("GET", "/calls/OTHERS", [401, 404, 200, 404, 200, 401]),
     ("POST", "/calls/ACMES", [401, 403, 403, 405, 405, 401]),
@@ -101,6 +107,10 @@ const TABLE: [(&str, &str, [u16; 6]); 40] = [
     ("POST", "/outbox", [401, 403, 403, 405, 405, 401]),
     ("GET", "/outbox/replay", [401, 200, 200, 200, 200, 401]),
     ("POST", "/outbox/replay", [401, 403, 403, 200, 200, 401]),
+    ("GET", "/outbox/discard", [401, 200, 200, 200, 200, 401]),
+    ("POST", "/outbox/discard", [401, 403, 403, 200, 200, 401]),
+    ("GET", "/outbox/endpoint", [401, 405, 405, 405, 405, 401]),
+    ("POST", "/outbox/endpoint", [401, 403, 403, 403, 422, 401]),
     ("GET", "/outbox/ACMES", [401, 200, 200, 200, 200, 401]),
     ("GET", "/outbox/OTHERS", [401, 404, 200, 404, 200, 401]),
     ("POST", "/outbox/ACMES", [401, 403, 403, 405, 405, 401]),
@@ -255,6 +265,10 @@ async fn a_viewer_of_one_account_reads_nothing_of_another_on_any_page() {
         "/calls",
         "/calls?q=other",
         "/calls?line=1",
+        "/calls?account=other",
+        "/calls?longer=0",
+        "/calls.csv",
+        "/calls.json?longer=0",
         "/outbox?state=delivered",
         "/outbox/replay?state=delivered",
         "/outbox",
@@ -287,6 +301,12 @@ async fn a_viewer_of_one_account_reads_nothing_of_another_on_any_page() {
     for search in &searches {
         let found = read(fixture, search, "acmes-viewer").await;
         assert!(found.contains("No call found"), "{search}");
+    }
+    for change in ["/outbox/replay", "/outbox/discard"] {
+        let bearer = format!("Bearer {}", bearer("acmes-operator"));
+        let form = format!("id={}", accounts.others.1);
+        let answer = post(fixture, change, &[("authorization", &bearer)], &form).await;
+        assert_eq!(answer.status(), 404, "{change}");
     }
     let dry_run = read(fixture, "/outbox/replay?state=delivered", "acmes-operator").await;
     assert!(dry_run.contains("<b>1 document</b>"), "{dry_run}");

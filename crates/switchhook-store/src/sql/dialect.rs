@@ -309,7 +309,8 @@ macro_rules! dialect {
                         count(*) FILTER (WHERE state = 'leased') AS leased,
                         count(*) FILTER (WHERE state = 'dead') AS dead,
                         min(inserted_ms) FILTER (WHERE state <> 'dead') AS oldest_ms,
-                        (SELECT reason FROM pause WHERE pause.endpoint = document.endpoint) AS paused
+                        (SELECT reason FROM pause WHERE pause.endpoint = document.endpoint) AS paused,
+                        (SELECT since_ms FROM pause WHERE pause.endpoint = document.endpoint) AS paused_since_ms
                  FROM document WHERE state IN ('waiting', 'leased', 'dead') AND account ",
                 $in_list!("$1"),
                 " GROUP BY endpoint ORDER BY endpoint"

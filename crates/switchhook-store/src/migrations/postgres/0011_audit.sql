@@ -1,6 +1,4 @@
--- Whose the call of a document is; empty: the default account; NULL: not known. The lists of
--- those who see every account do not read it.
-ALTER TABLE document ADD COLUMN account TEXT COLLATE "C";
+-- Whose the call of an older document is, if that is certain.
 UPDATE document SET account =
     (SELECT min(account) FROM call WHERE call.call_uuid = document.call_uuid
      HAVING count(DISTINCT account) = 1);
