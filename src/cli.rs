@@ -72,6 +72,8 @@ pub enum Command {
     /// List, show and resend documents.
     #[command(subcommand)]
     Outbox(operator::Outbox),
+    /// Print the events of living calls as JSON lines.
+    Events(operator::Events),
     /// Print calls and kept answers of their webhooks.
     Report(operator::Report),
     /// Erase one caller: calls, documents, kept answers. Without --yes, only list them.

@@ -24,6 +24,7 @@ fn main() -> ExitCode {
         Command::Doctor(args) => commands::doctor(&line.config, args),
         Command::Outbox(command) => commands::outbox(&line.config, command),
         Command::Metrics(args) => commands::metrics(args),
+        Command::Events(args) => commands::events(&line.config, args),
         Command::Report(args) => commands::report(&line.config, args),
         Command::Forget(args) => commands::forget(&line.config, args),
         Command::Backup(args) => commands::backup(&line.config, args),

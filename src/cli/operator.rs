@@ -46,7 +46,7 @@ pub struct DocumentFilter {
     switchhook outbox list\n\n\
     The documents that a webhook received in the last two hours\n  \
     switchhook outbox list --state delivered --webhook completed --since 2h\n\n\
-    Without --state, delivered documents are left out. Works beside a running serve.\n\
+    Without --state, delivered and expired ones are left out. Works beside a running serve.\n\
     Exit status: 0 done, 1 not done, 2 wrong usage"
 )]
 pub struct List {
@@ -133,6 +133,44 @@ pub struct Resume {
     /// The webhook's name in the configuration.
     #[arg(value_name = "WEBHOOK")]
     pub webhook: String,
+}
+
+/// `switchhook events`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples: what happens on the phones right now\n  \
+    switchhook events --follow\n\n\
+    The last hour of one caller: who answered, who got the call\n  \
+    switchhook events --number +4930123456 --since 1h | jq -r '[.made, .event] | @tsv'\n\n\
+    One JSON object a line: id, webhook, call, flow, switch, sequence, event, state, made, and\n\
+    body, which is what the webhook receives. The flow must have events ([flows.NAME] events).\n\
+    With --follow it looks into the store four times a second, beside a running serve, until\n\
+    Ctrl-C. state is that of the delivery when the line is printed.\n\
+    Exit status: 0 done, 1 not done, 2 wrong usage")]
+pub struct Events {
+    /// Print events as they come, from now on; with --since, those since then first.
+    #[arg(long, short)]
+    pub follow: bool,
+
+    /// Only events of calls of this flow.
+    #[arg(long, value_name = "NAME")]
+    pub flow: Option<String>,
+
+    /// Only events whose body names this account.
+    #[arg(long, value_name = "NAME")]
+    pub account: Option<String>,
+
+    /// Only events whose body or URL has this number; +49…, 0049… and 49… are one number.
+    #[arg(long, value_name = "NUMBER")]
+    pub number: Option<String>,
+
+    /// Only events since this time: 2h (ago), or 2026-07-31T14:00:00+02:00.
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<Moment>,
+
+    /// The number of events, at most: the newest ones.
+    #[arg(long, value_name = "N", default_value_t = 100, conflicts_with = "follow",
+          value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub limit: u32,
 }
 
 /// `switchhook report`.

@@ -7,6 +7,7 @@ mod check;
 mod credentials;
 mod differences;
 mod doctor;
+mod events;
 mod forget;
 mod init;
 #[cfg(feature = "lab")]
@@ -30,6 +31,7 @@ pub use call::call;
 pub use check::check;
 pub use credentials::{password, token};
 pub use doctor::doctor;
+pub use events::events;
 pub use forget::forget;
 pub use init::init;
 #[cfg(feature = "lab")]

@@ -12,7 +12,7 @@ use switchhook_core::timestamp;
 use switchhook_core::zone::Zone;
 use switchhook_service::config::Config;
 use switchhook_service::service::{store_options, tenants};
-use switchhook_store::{NewAuditEntry, Role, Store};
+use switchhook_store::{NewAuditEntry, Role, Store, webhook_of};
 
 /// The store, and the settings that its commands need.
 pub struct StoreContext {
@@ -81,7 +81,8 @@ impl StoreContext {
     /// # Errors
     /// Fails with the names that the configuration has.
     pub fn check_name(&self, webhook: &str) -> Result<(), String> {
-        if self.webhooks.iter().any(|name| name == webhook) {
+        // Events of a webhook have a queue of their own.
+        if self.webhooks.iter().any(|name| name == webhook_of(webhook)) {
             Ok(())
         } else {
             Err(super::unknown_webhook(webhook, &self.webhooks))

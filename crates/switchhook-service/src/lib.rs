@@ -10,6 +10,7 @@
 pub mod call_control;
 pub mod config;
 mod documents;
+pub mod event_feed;
 mod event_headers;
 pub mod follow;
 mod limits;

@@ -187,7 +187,7 @@ impl Harness {
         let mut problems = problems(scenario, &record, &requests);
         let mut document = None;
         if self.port.is_some() {
-            let patience = self.options.patience.unwrap_or(documents::PATIENCE);
+            let patience = self.patience();
             let deliveries = documents::wait(documents, &record.uuid, patience).await;
             problems.extend(documents::problems(
                 scenario,
@@ -200,6 +200,11 @@ impl Harness {
         let report = CallReport::new(scenario, record, problems, requests.len(), document);
         self.tell(&report);
         report
+    }
+
+    /// Returns the time after which a delivery counts as lost.
+    pub(super) fn patience(&self) -> Duration {
+        self.options.patience.unwrap_or(documents::PATIENCE)
     }
 
     /// Returns the scenario's requests once their outcome is known.

@@ -15,6 +15,7 @@ mod config;
 mod documents;
 mod endless;
 mod harness;
+mod living;
 pub mod load;
 mod names;
 mod options;

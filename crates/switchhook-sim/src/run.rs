@@ -3,8 +3,8 @@
 use super::harness::{Harness, SETTLE};
 use super::options::{LabError, LabOptions, ROOM, Service};
 use super::report::{CallReport, LabReport};
-use super::scenarios::{self, Killed, ReceiverDown, Rests, Scenario, Shift};
-use super::{documents, outages, shift};
+use super::scenarios::{self, Killed, Living, LivingCall, ReceiverDown, Rests, Scenario, Shift};
+use super::{documents, living, outages, shift};
 
 /// The scenarios that this run places.
 struct Chosen {
@@ -14,6 +14,8 @@ struct Chosen {
     receiver_down: Option<ReceiverDown>,
     killed: Option<Killed>,
     shift: Option<Shift>,
+    living: Option<Living>,
+    expired: Option<LivingCall>,
 }
 
 impl Chosen {
@@ -34,8 +36,9 @@ impl Chosen {
         // These scenarios check documents and parked calls, which need a service that follows the
         // switch.
         let (rests, down, killed) = (Rests::new(), ReceiverDown::new(), Killed::new());
-        let shift = Shift::new();
+        let (shift, living, expired) = (Shift::new(), Living::new(), LivingCall::expired());
         let (rests_chosen, shift_chosen) = (any(&rests.all()), any(&shift.all()));
+        let (living_chosen, expired_chosen) = (any(&living.all()), any(&[&expired.scenario]));
         let (down_chosen, killed_chosen) = (any(&down.all()), any(&killed.all()));
         Self {
             main,
@@ -44,6 +47,8 @@ impl Chosen {
             receiver_down: (options.follow && down_chosen).then_some(down),
             killed: (options.follow && killed_chosen).then_some(killed),
             shift: (options.follow && shift_chosen).then_some(shift),
+            living: (options.follow && living_chosen).then_some(living),
+            expired: (options.follow && expired_chosen).then_some(expired),
         }
     }
 
@@ -57,6 +62,8 @@ impl Chosen {
         );
         all.extend(self.rests.iter().flat_map(|it| it.all()));
         all.extend(self.shift.iter().flat_map(|it| it.all()));
+        all.extend(self.living.iter().flat_map(|it| it.all()));
+        all.extend(self.expired.iter().map(|call| &call.scenario));
         all.extend(self.receiver_down.iter().flat_map(|it| it.all()));
         all.extend(self.killed.iter().flat_map(|it| it.all()));
         all.iter().map(|scenario| scenario.name).collect()
@@ -94,6 +101,16 @@ pub async fn run(options: LabOptions, service: impl Service) -> Result<LabReport
     }
     if let Some(calls) = &chosen.shift {
         let (more, strays) = shift::play(&stage, calls, &service).await?;
+        reports.extend(more);
+        problems.extend(strays);
+    }
+    if let Some(calls) = &chosen.living {
+        let (more, strays) = living::play(&stage, calls, &service).await?;
+        reports.extend(more);
+        problems.extend(strays);
+    }
+    if let Some(call) = &chosen.expired {
+        let (more, strays) = living::expired(&stage, call, &service).await?;
         reports.extend(more);
         problems.extend(strays);
     }

@@ -38,13 +38,16 @@ impl Caller {
     }
 
     /// Returns whether a call's number is this caller's.
-    pub(super) fn is(&self, number: &str) -> bool {
+    #[must_use]
+    pub fn is(&self, number: &str) -> bool {
         let digits = || digits_of(number).is_some_and(|digits| digits == self.digits);
         number == self.written || !self.digits.is_empty() && digits()
     }
 
-    /// Returns whether a text contains the number, with or without `+` or `00` in front.
-    pub(super) fn is_in(&self, text: &[u8]) -> bool {
+    /// Returns whether a text contains the number, with or without `+` or `00` in front. Of fewer
+    /// than five digits it may be anything, and is not searched for.
+    #[must_use]
+    pub fn is_in(&self, text: &[u8]) -> bool {
         let digits = self.digits.as_bytes();
         digits.len() >= FEWEST_DIGITS
             && memchr::memmem::find_iter(text, digits)

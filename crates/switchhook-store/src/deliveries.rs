@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use super::model::{
     AttemptResult, ClaimRequest, ClaimedDocument, DeliveryKind, DeliveryOutcome, Discarded,
-    DocumentDetail, DocumentFilter, DocumentRow, EndpointBacklog, Lease, NewDocument, NewEvent,
-    Retention,
+    DocumentDetail, DocumentFilter, DocumentRow, EndpointBacklog, EventFilter, Lease, NewDocument,
+    NewEvent, Retention, StoredEvent,
 };
 use super::operation::CHUNK;
 use super::sql::documents::{self, Replay};
-use super::sql::events::{ExpireEvents, PutEvent};
+use super::sql::events::{self, ExpireEvents, PutEvent};
 use super::sql::outbox::{
     Claim, Discard, MakeBacklogDue, Pause, PutRequest, Release, Resume, Settle, TryNow,
 };
@@ -243,6 +243,42 @@ impl Store {
         found.ok_or_else(|| StoreError::NoSuchDocument {
             webhook_id: webhook_id.to_owned(),
         })
+    }
+
+    /// Returns the newest `limit` events of a filter, the newest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn newest_events(
+        &self,
+        filter: &EventFilter,
+        limit: u32,
+    ) -> Result<Vec<StoredEvent>, StoreError> {
+        read!(self, events::newest_events, filter, limit)
+    }
+
+    /// Returns at most `limit` events after a position, without those at the positions `known`.
+    ///
+    /// If other instances may write to the store ([`Store::is_shared`]), an event of another switch
+    /// may be stored later under a lower position, within [`LONGEST_WRITE`](super::LONGEST_WRITE).
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn events_after(
+        &self,
+        after: i64,
+        known: &[i64],
+        limit: u32,
+    ) -> Result<Vec<StoredEvent>, StoreError> {
+        read!(self, events::events_after, after, known, limit)
+    }
+
+    /// Returns a position that no event which is stored by now is behind.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn last_position(&self) -> Result<i64, StoreError> {
+        read!(self, events::last_position)
     }
 
     /// Returns how many documents [`Store::replay`] would take: not those whose attempt is in

@@ -74,12 +74,14 @@ pub use model::{
     ATTEMPTS_KEPT, Attempt, AttemptResult, AuditEntry, AuditFilter, CallColumns, CallFilter,
     CallParties, CallSearch, CallSummary, ClaimRequest, ClaimedDocument, DatabaseServer,
     DeliveryKind, DeliveryOutcome, Discarded, DocumentDetail, DocumentFilter, DocumentRow,
-    DocumentState, EndpointBacklog, FinishedCallRecord, FinishedChannel, FinishedChannelPage,
-    Lease, NewAuditEntry, NewDocument, NewEvent, NewUnpublishedCall, PersistedResponse,
-    PublishedCall, RecentCall, RenderEvent, ReportedCall, RequestContent, Retention, StatCell,
-    StatDimension, StatQuery, StatSeries, StatSpan, StoredLeg, UnpublishedCall,
+    DocumentState, EndpointBacklog, EventFilter, FinishedCallRecord, FinishedChannel,
+    FinishedChannelPage, Lease, NewAuditEntry, NewDocument, NewEvent, NewUnpublishedCall,
+    PersistedResponse, PublishedCall, RecentCall, RenderEvent, ReportedCall, RequestContent,
+    Retention, StatCell, StatDimension, StatQuery, StatSeries, StatSpan, StoredEvent, StoredLeg,
+    UnpublishedCall,
 };
 pub use options::{Role, StoreOptions};
+pub use postgres::LONGEST_WRITE;
 
 use clock::HeldClock;
 use leases::LeaseTokens;

@@ -54,8 +54,8 @@ pub async fn list(context: &StoreContext, args: &List) -> Result<(), String> {
     Ok(())
 }
 
-/// Leaves out delivered documents unless a state is given: they are kept for days, and would
-/// hide the others.
+/// Leaves out delivered documents and expired events unless a state is given: they are kept for
+/// days, and would hide the others.
 fn filter(args: &List) -> DocumentFilter {
     let mut filter = super::filter(&args.filter);
     if filter.states.is_empty() {

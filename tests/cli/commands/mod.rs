@@ -7,6 +7,7 @@ mod backtest;
 mod blocked_log;
 mod call;
 mod credentials;
+mod events;
 mod few_files;
 mod forget_backup;
 mod init;

@@ -14,7 +14,7 @@ use std::time::Duration;
 use crate::lab::common::{is_per_call, is_time};
 use crate::lab::port::{Client, EVENTS, Ordered, captured, switch};
 use switchhook_sim::receiver::closed_port;
-use switchhook_sim::switch::{Call, Dial, End, HandOver};
+use switchhook_sim::switch::{Call, Dial, End, HandOver, Talk};
 
 type Event = Vec<(String, String)>;
 
@@ -45,8 +45,7 @@ fn dial(agents: &[&str], answers: usize, end: End) -> Dial {
         answers,
         rings: Duration::from_millis(100),
         end,
-        record: None,
-        discards: false,
+        ..Dial::default()
     }
 }
 
@@ -342,4 +341,46 @@ async fn an_agent_who_refuses_a_multicast_looks_like_the_captured_one() {
         texts.map(|text| uuid.replace_all(&text, "UUID").into_owned())
     };
     assert_eq!(legs(&ours), legs(&captured));
+}
+
+/// The second agent's leg ends the call, and the caller's last events come after its own.
+#[tokio::test]
+async fn a_caller_who_is_given_to_a_second_agent_has_the_captured_order_of_events() {
+    let dial = Dial {
+        talk: Talk::GivenTo("agent2".into()),
+        ..dial(&["agent1"], 0, End::Agent)
+    };
+    let ours = events_of(call("7141", dial)).await;
+    let captured = captured("inbound-attended-transfer-att_xfer");
+    // The captured caller was not answered before the agent. Which channel is destroyed first is not
+    // said.
+    let is_told = |(leg, name): &(usize, String)| {
+        (*leg > 0 || name != "CHANNEL_ANSWER") && name != "CHANNEL_DESTROY"
+    };
+    let told = |events: &[Event]| -> Vec<(usize, String)> {
+        order(events).into_iter().filter(is_told).collect()
+    };
+    assert_eq!(told(&ours), told(&captured));
+    let bridges = |events: &[Event]| -> Vec<[usize; 2]> {
+        let mut legs: Vec<String> = Vec::new();
+        let mut place = |uuid: &str| {
+            let known = legs.iter().position(|leg| leg == uuid);
+            known.unwrap_or_else(|| {
+                legs.push(uuid.to_owned());
+                legs.len() - 1
+            })
+        };
+        for event in events {
+            place(get(event, "Unique-ID"));
+        }
+        let bridges = events
+            .iter()
+            .filter(|event| get(event, "Event-Name") == "CHANNEL_BRIDGE");
+        bridges
+            .map(|event| {
+                ["Bridge-A-Unique-ID", "Bridge-B-Unique-ID"].map(|name| place(get(event, name)))
+            })
+            .collect()
+    };
+    assert_eq!(bridges(&ours), bridges(&captured));
 }

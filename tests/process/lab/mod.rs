@@ -5,6 +5,7 @@
 mod bridge;
 mod common;
 mod documents;
+mod events;
 mod inbound;
 mod load;
 mod port;

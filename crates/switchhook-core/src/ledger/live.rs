@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use super::completion::SMALL_GROUP;
 use super::divided::{Divided, Due};
+use super::lookups::EarlyLookups;
 use super::ownership::{OwnedCall, TakesPart};
 use super::parts::is_of;
 use super::{Effect, Ledger};
 use crate::finished_call::FinishedCall;
-use crate::leg::{Leg, LiveLookup, Told};
+use crate::leg::{Leg, Told};
 use crate::live_events::{
     self, Change, EventChoices, LiveCall, LiveEvents, LivePart, Occurrence, gathered, joined_end,
 };
@@ -30,6 +31,8 @@ pub(super) struct Live {
     has_gap: bool,
     /// First legs of calls whose flow is not known yet, and is needed.
     questions: BTreeSet<String>,
+    /// Lookups of legs that no event has shown yet.
+    pub(super) early: EarlyLookups,
 }
 
 impl Ledger {
@@ -70,20 +73,6 @@ impl Ledger {
             .collect()
     }
 
-    /// Notes the lookup of a call that goes on.
-    pub fn note_lookup(&mut self, uuid: &str, lookup: LiveLookup, now_us: i64) -> Vec<Effect> {
-        let uuid = self.current_uuid(uuid).to_owned();
-        let Some(entry) = self.legs.get_mut(&uuid).filter(|_| self.live.is_on) else {
-            return Vec::new();
-        };
-        if !entry.leg.note_lookup(lookup) {
-            return Vec::new();
-        }
-        let mut effects = self.tell(&uuid, now_us);
-        effects.push(Effect::Store(uuid));
-        effects
-    }
-
     /// Tells what has happened in the calls of this leg's group.
     #[inline]
     pub(super) fn tell(&mut self, uuid: &str, now_us: i64) -> Vec<Effect> {
@@ -95,6 +84,7 @@ impl Ledger {
 
     #[inline(never)]
     fn tell_of_leg(&mut self, uuid: &str, now_us: i64) -> Vec<Effect> {
+        self.take_up_early_lookups(uuid);
         let group = self.groups.of(uuid);
         let small = group.filter(|group| self.groups.members(*group).len() <= SMALL_GROUP);
         small.map_or_else(Vec::new, |group| self.tell_group(group, now_us, None))
@@ -105,6 +95,7 @@ impl Ledger {
         if !self.live.is_on {
             return Vec::new();
         }
+        self.live.early.forget_old(now_us);
         let large = |group: &u64| self.groups.members(*group).len() > SMALL_GROUP;
         let groups = self.groups.ids().filter(large).collect();
         self.tell_groups(groups, now_us, None)

@@ -19,6 +19,7 @@ mod groups;
 mod joining;
 mod lent;
 mod live;
+mod lookups;
 mod ownership;
 mod parts;
 mod peers;

@@ -75,7 +75,8 @@ impl Leg {
         if name.as_deref() != Some("CHANNEL_UNBRIDGE") {
             return None;
         }
-        self.bridged_with(event).zip(sent_us(event))
+        let with = self.bridged_with(event)?;
+        Some((with, sent_us(event)?))
     }
 
     /// Returns the other leg of a bridge.

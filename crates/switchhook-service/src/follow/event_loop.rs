@@ -31,7 +31,8 @@ impl Follower {
         stop: &CancellationToken,
         wait: &mut Duration,
     ) -> Result<(), LinkError> {
-        let mut link = Link::subscribe(connection)?;
+        tracker.update_live();
+        let mut link = Link::subscribe(connection, tracker.tells_events())?;
         let mut tick = interval(Duration::from_secs(1));
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {

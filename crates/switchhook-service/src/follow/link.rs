@@ -129,13 +129,20 @@ pub(crate) struct Link {
 
 impl Link {
     /// Subscribes. Asks for the name first, so that stored calls are loaded before the first event;
-    /// then for events, then for the list, so that no channel falls between the two.
+    /// then for events, then for the list, so that no channel falls between the two. `is_live`: also
+    /// for what the events of living calls need.
     ///
     /// # Errors
     /// A command cannot be built.
-    pub(super) fn subscribe(mut connection: Connection<TcpStream>) -> Result<Self, LinkError> {
+    pub(super) fn subscribe(
+        mut connection: Connection<TcpStream>,
+        is_live: bool,
+    ) -> Result<Self, LinkError> {
         let name = connection.queue(&api("switchname", "")?);
-        let events = Command::event(Format::Json, EVENTS).map_err(eslclient::Error::from)?;
+        // Before CUSTOM: the switch takes names after it for subclasses.
+        let live = LIVE_EVENTS.into_iter().filter(|_| is_live);
+        let events = Command::event(Format::Json, live.chain(EVENTS));
+        let events = events.map_err(eslclient::Error::from)?;
         let events = connection.queue(&events);
         let channels = connection.queue(&api("show", "channels as json")?);
         let now = Instant::now();
@@ -145,7 +152,7 @@ impl Link {
             events,
             channels,
             awaits_list: true,
-            is_live: false,
+            is_live,
             existence_checks: HashMap::new(),
             gone: HashSet::new(),
             clock: ClockCheck::default(),
@@ -278,7 +285,7 @@ impl Link {
         Ok(())
     }
 
-    /// Subscribes what the events of living calls need, once.
+    /// Subscribes what the events of living calls need, once: a reload may turn them on.
     ///
     /// # Errors
     /// The command cannot be built.

@@ -2,6 +2,7 @@
 
 mod call_control;
 mod config;
+mod event_feed;
 mod follow;
 mod hostile;
 mod outbox;

@@ -5,6 +5,7 @@
 
 mod compare;
 mod expected;
+pub(super) mod live;
 mod signature;
 
 use std::collections::BTreeMap;

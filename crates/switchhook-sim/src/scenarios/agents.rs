@@ -38,11 +38,9 @@ pub(super) fn talks(mut scenario: Scenario, agents: &[&str], end: End) -> Scenar
     scenario.call.talks = Duration::from_millis(300);
     scenario.call.dial = Some(Dial {
         agents: agents.iter().map(|&agent| agent.to_owned()).collect(),
-        answers: 0,
         rings: Duration::from_millis(200),
         end,
-        record: None,
-        discards: false,
+        ..Dial::default()
     });
     scenario
 }

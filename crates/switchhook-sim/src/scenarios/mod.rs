@@ -6,6 +6,7 @@ mod early;
 mod expect;
 mod failure;
 mod hostile;
+mod living;
 mod outage;
 mod parked;
 mod resting;
@@ -212,6 +213,7 @@ pub(super) fn chosen(options: &LabOptions) -> Vec<Scenario> {
 /// Name of the service that takes the lab's parked calls.
 pub(super) const PARK_SERVICE: &str = "lab";
 
+pub(super) use self::living::{Living, LivingCall};
 pub(super) use self::outage::{Killed, ReceiverDown};
 pub(super) use self::resting::Rests;
 pub(super) use self::standing::Shift;

@@ -15,9 +15,9 @@ use uuid::Uuid;
 
 use super::Switch;
 use super::channel::{CallState, Cause, Channel, Leg, Peer, State, micros};
-use super::dialplan::{Dial, End};
+use super::dialplan::{Dial, End, Talk};
 use super::emit_events::{
-    ANSWER, BRIDGE, CREATE, DESTROY, HANGUP, ORIGINATE, RECORD_START, RECORD_STOP, UNBRIDGE,
+    ANSWER, BRIDGE, CREATE, DESTROY, HANGUP, ORIGINATE, RECORD_START, RECORD_STOP, RINGS, UNBRIDGE,
 };
 use super::record::LegRecord;
 use super::session::{announce_end, announce_start};
@@ -49,12 +49,22 @@ impl Switch {
         let Some(agent) = agents.get(dial.answers) else {
             return Vec::new();
         };
-        self.refuse(&agents, dial.answers);
+        self.answer_or_refuse(&agents, dial);
         if until_down(caller, dial.rings).await {
-            self.cancel(agent);
+            let ringing = agents.iter().filter(|agent| agent.lock().is_up());
+            ringing.for_each(|agent| self.cancel(agent));
             return records(&agents);
         }
         self.bridge(caller, &agents, dial.answers);
+        let losers = agents.iter().filter(|other| other.uuid != agent.uuid);
+        let losers = losers.filter(|other| other.lock().state == State::Hangup);
+        losers.for_each(|loser| self.end(&mut loser.lock()));
+        if let Talk::Held(time) = dial.talk {
+            self.hold(caller, agent, talks, time).await;
+        } else if let Talk::GivenTo(number) = &dial.talk {
+            let second = self.give_away(caller, agent, number, dial, talks).await;
+            return records(&[agents.clone(), vec![second]].concat());
+        }
         let gone = until_down(caller, talks).await;
         if gone || dial.end == End::Caller {
             self.caller_ends(&mut caller.lock(), &mut agent.lock());
@@ -112,22 +122,27 @@ impl Switch {
         ringing.collect()
     }
 
-    /// Refuses the call at once on every agent's phone but one, which rings.
-    fn refuse(&self, agents: &[Arc<Leg>], but: usize) {
+    /// Rings the phone of the agent who answers. The others ring, too, or refuse the call at once.
+    fn answer_or_refuse(&self, agents: &[Arc<Leg>], dial: &Dial) {
         for (at, agent) in agents.iter().enumerate() {
             let mut agent = agent.lock();
-            if at == but {
+            if dial.all_ring || at == dial.answers {
                 agent.rings();
+                self.fire(&mut agent, RINGS, &[]);
                 continue;
             }
             agent.refuses(Cause::refused(REFUSED));
             self.fire(&mut agent, HANGUP, &[]);
-            self.go_down(&mut agent);
-            self.destroy(&mut agent);
+            self.end(&mut agent);
         }
     }
 
-    fn destroy(&self, channel: &mut Channel) {
+    fn end(&self, channel: &mut Channel) {
+        self.go_down(channel);
+        self.destroy(channel);
+    }
+
+    pub(super) fn destroy(&self, channel: &mut Channel) {
         channel.state = State::Destroy;
         self.fire(channel, DESTROY, &[]);
         self.table().remove(&channel.uuid);
@@ -136,19 +151,19 @@ impl Switch {
     /// Cancels an agent's leg because the caller hung up before any answer.
     fn cancel(&self, agent: &Leg) {
         let mut agent = agent.lock();
-        let cause = Cause {
-            name: "ORIGINATOR_CANCEL".into(),
-            disposition: "send_cancel",
-        };
-        self.hang_up_channel(&mut agent, cause);
-        self.go_down(&mut agent);
-        self.destroy(&mut agent);
+        self.hang_up_channel(&mut agent, cancelled("ORIGINATOR_CANCEL"));
+        self.end(&mut agent);
     }
 
     fn bridge(&self, caller: &Leg, agents: &[Arc<Leg>], answers: usize) {
         let (mut caller, mut agent) = (caller.lock(), agents[answers].lock());
         agent.answers();
         self.fire(&mut agent, ANSWER, &[]);
+        for (at, loser) in agents.iter().enumerate() {
+            if at != answers {
+                self.hang_up_channel(&mut loser.lock(), cancelled("LOSE_RACE"));
+            }
+        }
         let now = micros();
         caller.times.progress = agent.times.progress;
         caller.times.bridged = now;
@@ -229,6 +244,14 @@ impl Switch {
         agent.parting = vec![cause, ("call_uuid", agent.uuid.clone())];
         self.go_down(agent);
         self.destroy(agent);
+    }
+}
+
+/// Returns the cause of a leg that the switch no longer rings.
+fn cancelled(name: &str) -> Cause {
+    Cause {
+        name: name.into(),
+        disposition: "send_cancel",
     }
 }
 

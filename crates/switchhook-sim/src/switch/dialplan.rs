@@ -111,13 +111,28 @@ pub enum End {
     Agent,
 }
 
+/// What an agent does in the middle of a conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Talk {
+    /// Nothing but talk.
+    #[default]
+    Plain,
+    /// Holds the call for so long, and takes it up again.
+    Held(Duration),
+    /// Asks a second agent, who has this number, and hangs up: the caller talks with the second one
+    /// (`att_xfer`).
+    GivenTo(String),
+}
+
 /// How the dialplan rings agents on line 0, all at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dial {
     /// The agents' numbers.
     pub agents: Vec<String>,
-    /// The index of the agent that answers; the others refuse at once.
+    /// The index of the agent that answers.
     pub answers: usize,
+    /// Whether the other agents' phones ring until then. Otherwise they refuse at once.
+    pub all_ring: bool,
     /// How long the phones ring.
     pub rings: Duration,
     /// The side that hangs up after [`Call::talks`].
@@ -126,6 +141,23 @@ pub struct Dial {
     pub record: Option<String>,
     /// Whether the switch deletes that file when it closes it, because nothing was written to it.
     pub discards: bool,
+    /// What the agent does in the middle of the conversation.
+    pub talk: Talk,
+}
+
+impl Default for Dial {
+    fn default() -> Self {
+        Self {
+            agents: Vec::new(),
+            answers: 0,
+            all_ring: false,
+            rings: Duration::ZERO,
+            end: End::Caller,
+            record: None,
+            discards: false,
+            talk: Talk::Plain,
+        }
+    }
 }
 
 /// One call to play.

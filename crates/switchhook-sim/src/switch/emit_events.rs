@@ -64,6 +64,24 @@ pub(super) const EARLY_MEDIA: EventSource = kind(
     "switch_channel_perform_mark_pre_answered",
     "3558",
 );
+pub(super) const RINGS: EventSource = kind(
+    "CHANNEL_PROGRESS",
+    "switch_channel.c",
+    "switch_channel_perform_mark_ring_ready_value",
+    "3507",
+);
+pub(super) const HOLD: EventSource = kind(
+    "CHANNEL_HOLD",
+    "switch_channel.c",
+    "switch_channel_mark_hold",
+    "876",
+);
+pub(super) const UNHOLD: EventSource = kind(
+    "CHANNEL_UNHOLD",
+    "switch_channel.c",
+    "switch_channel_mark_hold",
+    "876",
+);
 pub(super) const EXECUTE: EventSource = kind(
     "CHANNEL_EXECUTE",
     "switch_core_session.c",

@@ -20,6 +20,7 @@ mod session;
 mod socket_mode;
 mod standing;
 mod subscription;
+mod talk;
 mod template;
 mod text;
 mod wire;
@@ -36,7 +37,7 @@ use self::emit_events::HANGUP;
 use self::event::Event;
 
 pub use self::channel::Cause;
-pub use self::dialplan::{Call, Caller, Dial, End, Fetch, HandOver, Parked, Vanish};
+pub use self::dialplan::{Call, Caller, Dial, End, Fetch, HandOver, Parked, Talk, Vanish};
 pub use self::inbound::Inbound;
 pub use self::media::{HeardSound, Sound, Timeline};
 pub use self::record::{CallRecord, Left, LegRecord};

@@ -14,7 +14,7 @@ use super::Switch;
 use super::bridge::{alone, until_down};
 use super::channel::{CallState, Cause, Channel, Leg, Peer, State, micros};
 use super::emit_events::{
-    ANSWER, BRIDGE, CREATE, DESTROY, HANGUP, ORIGINATE, PARK, UNBRIDGE, UNPARK,
+    ANSWER, BRIDGE, CREATE, DESTROY, HANGUP, ORIGINATE, PARK, RINGS, UNBRIDGE, UNPARK,
 };
 use super::media::{AudioRecorder, Sound};
 use super::record::{CallRecord, Left, LegRecord};
@@ -47,6 +47,7 @@ impl Switch {
         self.fire(&mut agent, CREATE, &[]);
         self.fire(&mut agent, ORIGINATE, &[]);
         agent.rings();
+        self.fire(&mut agent, RINGS, &[]);
         agent.answers();
         agent.ear.hears(Sound::Silence);
         self.fire(&mut agent, ANSWER, &[]);
@@ -137,7 +138,7 @@ impl Switch {
     }
 }
 
-fn peer(channel: &Channel, number: &str) -> Peer {
+pub(super) fn peer(channel: &Channel, number: &str) -> Peer {
     Peer {
         uuid: channel.uuid.clone(),
         name: channel.name(),

@@ -4,7 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::document::RequestContent;
+use bytes::Bytes;
+
+use super::document::{DocumentState, RequestContent};
 
 /// Makes the request of an event, once its number in the call is known.
 pub type RenderEvent = dyn Fn(u64) -> RequestContent + Send + Sync;
@@ -64,3 +66,44 @@ impl PartialEq for NewEvent {
 }
 
 impl Eq for NewEvent {}
+
+/// An event as it is stored, with what is sent of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredEvent {
+    /// Its place among all events: one that was stored later has a higher one, if it is of the
+    /// same switch.
+    pub position: i64,
+    /// `webhook-id`.
+    pub webhook_id: String,
+    /// The endpoint that receives it.
+    pub endpoint: String,
+    /// The switch's name.
+    pub switch: String,
+    /// The call's Unique-ID.
+    pub call_uuid: String,
+    /// The flow's name.
+    pub flow: String,
+    /// Its number in the call.
+    pub sequence: u64,
+    /// What it tells, for example `answered`.
+    pub event: String,
+    /// The state of its delivery.
+    pub state: DocumentState,
+    /// When it was stored.
+    pub inserted_ms: i64,
+    /// The URL, if the webhook's is a template.
+    pub url: Option<String>,
+    /// The exact bytes of the body.
+    pub body: Bytes,
+}
+
+/// A selection of stored events; every condition must match.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EventFilter {
+    /// A flow.
+    pub flow: Option<String>,
+    /// Events that were stored at or after this time.
+    pub from_ms: Option<i64>,
+    /// Events before this position.
+    pub before: Option<i64>,
+}

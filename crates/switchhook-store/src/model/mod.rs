@@ -24,7 +24,7 @@ pub use document::{
     DeliveryKind, Discarded, DocumentDetail, DocumentFilter, DocumentRow, DocumentState,
     EndpointBacklog, NewDocument, RequestContent,
 };
-pub use event::{NewEvent, RenderEvent};
+pub use event::{EventFilter, NewEvent, RenderEvent, StoredEvent};
 pub use retention::Retention;
 pub use server::DatabaseServer;
 pub use stat::{StatCell, StatDimension, StatQuery, StatSeries, StatSpan};

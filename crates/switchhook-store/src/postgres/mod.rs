@@ -32,6 +32,7 @@ use schema_gate::SchemaGate;
 use writer::ServerWriter;
 
 pub(super) use connect::{check_url, is_url};
+pub use writer::LONGEST_WRITE;
 
 /// The longest read, with its connection.
 const READ_DEADLINE: Duration = Duration::from_secs(60);

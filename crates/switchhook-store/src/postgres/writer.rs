@@ -17,7 +17,7 @@ use crate::model::StoredLeg;
 use crate::writer::WriterDatabase;
 
 /// The longest transaction, with everything that it waits for.
-const DEADLINE: Duration = Duration::from_secs(15);
+pub const LONGEST_WRITE: Duration = Duration::from_secs(15);
 
 /// How long an instance may be idle in a transaction before the server ends it: an instance that
 /// hangs must not hold up the others.
@@ -133,7 +133,7 @@ impl WriterDatabase for ServerWriter {
         &self,
         work: impl Future<Output = Result<(), StoreError>> + Send,
     ) -> Result<(), StoreError> {
-        self.location().within(DEADLINE, work).await
+        self.location().within(LONGEST_WRITE, work).await
     }
 
     fn survives(&self, error: &StoreError) -> bool {

@@ -51,6 +51,8 @@ pub(crate) struct Dialect {
     pub(crate) document: &'static str,
     /// The first `$2` documents of the channels `$1`, of the accounts `$3` if they are given.
     pub(crate) documents_of_channels: &'static str,
+    /// At most `$3` events after the position `$1` that are not at one of the positions `$2`.
+    pub(crate) events_after: &'static str,
     /// The attempts of a document, oldest first.
     pub(crate) attempts: &'static str,
     /// How many documents of a filter can be replayed.
@@ -91,6 +93,15 @@ macro_rules! select_documents {
             " DESC LIMIT 1) AS last_result
              FROM document "
         )
+    };
+}
+
+/// Selects the columns of [`crate::StoredEvent`].
+macro_rules! select_events {
+    () => {
+        "SELECT id, webhook_id, endpoint, switch, call_uuid, flow, sequence, fact, state,
+                inserted_ms, url, body
+         FROM document WHERE kind = 'event' "
     };
 }
 
@@ -222,6 +233,12 @@ macro_rules! dialect {
                 $in_list!("$3"),
                 ") ORDER BY id LIMIT $2"
             ),
+            events_after: concat!(
+                $crate::sql::dialect::select_events!(),
+                "AND id > $1 AND NOT (id ",
+                $in_list!("$2"),
+                ") ORDER BY id LIMIT $3"
+            ),
             attempts: concat!(
                 "SELECT started_ms, took_ms, status, error FROM attempt WHERE document_id = $1
                  ORDER BY ",
@@ -335,4 +352,6 @@ macro_rules! dialect {
     };
 }
 
-pub(crate) use {by_scope, dialect, document_filter, find_calls, prune, select_documents};
+pub(crate) use {
+    by_scope, dialect, document_filter, find_calls, prune, select_documents, select_events,
+};

@@ -1,8 +1,8 @@
 //! Events of living calls: each once, numbered in its call, sent one after the other.
 
-use super::{Columns as _, SqlConnection, statements, values};
+use super::{Columns as _, SqlConnection, Value, rows, statements, values};
 use crate::clock::millis;
-use crate::model::NewEvent;
+use crate::model::{EventFilter, NewEvent, StoredEvent};
 use crate::new_id;
 use crate::operation::{CHUNK, Operation, Write};
 
@@ -80,4 +80,36 @@ impl<C: SqlConnection> Write<C> for ExpireEvents {
         let endpoint = |row: &C::Row| row.text("endpoint");
         db.rows(C::DIALECT.expire_events, values, endpoint).await
     }
+}
+
+/// Returns at most `limit` events after a position, without those that are `known`, in the order of
+/// their positions.
+pub(crate) async fn events_after<C: SqlConnection>(
+    db: &mut C,
+    after: i64,
+    known: &[i64],
+    limit: u32,
+) -> Result<Vec<StoredEvent>, sqlx::Error> {
+    let values = [after.into(), Value::Integers(known), limit.into()];
+    db.rows(C::DIALECT.events_after, &values, rows::stored_event)
+        .await
+}
+
+/// Returns the newest `limit` events of a filter, the newest first.
+pub(crate) async fn newest_events<C: SqlConnection>(
+    db: &mut C,
+    filter: &EventFilter,
+    limit: u32,
+) -> Result<Vec<StoredEvent>, sqlx::Error> {
+    let values = values![&filter.flow, filter.from_ms, filter.before, limit];
+    db.rows(statements::NEWEST_EVENTS, values, rows::stored_event)
+        .await
+}
+
+/// Returns a position that no stored event is behind.
+pub(crate) async fn last_position<C: SqlConnection>(db: &mut C) -> Result<i64, sqlx::Error> {
+    db.row(statements::LAST_POSITION, &[], |row| {
+        row.integer("position")
+    })
+    .await
 }

@@ -9,7 +9,7 @@ use crate::clock::between;
 use crate::model::{
     Attempt, CallParties, CallSummary, ClaimedDocument, DeliveryKind, DocumentRow, DocumentState,
     EndpointBacklog, FinishedChannel, Lease, PersistedResponse, RecentCall, ReportedCall,
-    RequestContent, StoredLeg, UnpublishedCall,
+    RequestContent, StoredEvent, StoredLeg, UnpublishedCall,
 };
 
 pub(crate) fn stored_leg(row: &impl Columns) -> Result<StoredLeg, Error> {
@@ -138,11 +138,13 @@ pub(crate) fn claimed_document(
     })
 }
 
+fn document_state(row: &impl Columns) -> Result<DocumentState, Error> {
+    let state = row.text("state")?.parse();
+    state.map_err(|error: String| Error::Decode(error.into()))
+}
+
 pub(crate) fn document_row(row: &impl Columns) -> Result<DocumentRow, Error> {
-    let state: DocumentState = row
-        .text("state")?
-        .parse()
-        .map_err(|error: String| Error::Decode(error.into()))?;
+    let state = document_state(row)?;
     Ok(DocumentRow {
         webhook_id: row.text("webhook_id")?,
         kind: delivery_kind(row)?,
@@ -159,6 +161,23 @@ pub(crate) fn document_row(row: &impl Columns) -> Result<DocumentRow, Error> {
         last_ms: row.optional_integer("last_ms")?,
         body_bytes: row.count("body_bytes")?,
         last_result: row.optional_text("last_result")?.unwrap_or_default(),
+    })
+}
+
+pub(crate) fn stored_event(row: &impl Columns) -> Result<StoredEvent, Error> {
+    Ok(StoredEvent {
+        position: row.integer("id")?,
+        webhook_id: row.text("webhook_id")?,
+        endpoint: row.text("endpoint")?,
+        switch: row.text("switch")?,
+        call_uuid: row.text("call_uuid")?,
+        flow: row.text("flow")?,
+        sequence: row.count("sequence")?,
+        event: first_word(&row.text("fact")?),
+        state: document_state(row)?,
+        inserted_ms: row.integer("inserted_ms")?,
+        url: row.optional_text("url")?,
+        body: Bytes::from(row.bytes("body")?),
     })
 }
 

@@ -1,5 +1,7 @@
 //! Statements that are equal in both databases, by the table that they are about.
 
+use super::dialect::select_events;
+
 /// A finished call's row; a call that is there already stays as it is.
 pub(crate) const INSERT_CALL: &str =
     "INSERT INTO call (switch, call_uuid, created_us, flow, started_ms, answered_ms, ended_ms,
@@ -67,6 +69,16 @@ pub(crate) const INSERT_EVENT: &str =
                                 AND before.endpoint = $6 AND before.state IN ('waiting', 'leased'))
                  THEN $11 + $12 ELSE $11 END, $13, $14, $15, $16
      ON CONFLICT DO NOTHING";
+
+/// The newest `$4` events of flow `$1` that were stored from `$2` on, before the position `$3`.
+pub(crate) const NEWEST_EVENTS: &str = concat!(
+    select_events!(),
+    "AND ($1 IS NULL OR flow = $1) AND ($2 IS NULL OR inserted_ms >= $2)
+     AND ($3 IS NULL OR id < $3) ORDER BY id DESC LIMIT $4"
+);
+
+/// A position that no stored event is behind.
+pub(crate) const LAST_POSITION: &str = "SELECT coalesce(max(id), 0) AS position FROM document";
 
 /// Makes due at `$1` the next event of the call of the event `$2`.
 pub(crate) const FREE_NEXT_EVENT: &str = "UPDATE document SET due_ms = $1

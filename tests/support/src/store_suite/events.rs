@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use switchhook_store::{NewEvent, RequestContent};
+use switchhook_store::{EventFilter, NewEvent, RequestContent, StoredEvent};
 
 use super::*;
 
@@ -187,4 +187,65 @@ pub async fn an_event_that_is_too_old_expires_and_can_be_sent_again(factory: &im
         2
     );
     assert_eq!(bodies(&due(&store).await), ["1", "1"]);
+}
+
+pub async fn events_are_read_by_their_position_and_the_newest_first(factory: &impl Factory) {
+    let store = serve(factory).await;
+    assert_eq!(store.last_position().await.expect("none"), 0);
+    for fact in ["started", "answered a 1", "ended"] {
+        store.put_event(event("a", fact)).await.expect("stored");
+    }
+    store
+        .finish_call(finished("b", &["b"], &["completed"]))
+        .await
+        .expect("finished");
+    let after = |after: i64, known: Vec<i64>, limit| {
+        let store = store.clone();
+        async move {
+            store
+                .events_after(after, &known, limit)
+                .await
+                .expect("read")
+        }
+    };
+    let all = after(0, Vec::new(), 10).await;
+    let named: Vec<_> = all
+        .iter()
+        .map(|event| (event.sequence, &*event.event))
+        .collect();
+    assert_eq!(
+        named,
+        [(1, "started"), (2, "answered"), (3, "ended")],
+        "no document"
+    );
+    assert_eq!(
+        (&all[1].body[..], all[1].state),
+        (&b"2"[..], DocumentState::Waiting)
+    );
+    let places: Vec<i64> = all.iter().map(|event| event.position).collect();
+    let position = |events: Vec<StoredEvent>| -> Vec<i64> {
+        events.into_iter().map(|event| event.position).collect()
+    };
+    assert_eq!(
+        position(after(places[0], vec![places[1]], 10).await),
+        places[2..]
+    );
+    assert_eq!(position(after(0, Vec::new(), 2).await), places[..2]);
+    let newest = |flow: Option<&str>, before, limit| {
+        let (store, flow) = (store.clone(), flow.map(str::to_owned));
+        let filter = EventFilter {
+            flow,
+            from_ms: Some(0),
+            before,
+        };
+        async move { store.newest_events(&filter, limit).await.expect("read") }
+    };
+    let back = [places[2], places[1]];
+    assert_eq!(position(newest(Some("outbound"), None, 2).await), back);
+    assert_eq!(
+        position(newest(None, Some(places[1]), 9).await),
+        places[..1]
+    );
+    assert!(newest(Some("inbound"), None, 9).await.is_empty());
+    assert!(store.last_position().await.expect("read") >= places[2]);
 }

@@ -161,6 +161,7 @@ macro_rules! conformance {
             an_account_finds_its_own_calls_and_documents_alone
             the_audit_is_read_newest_first_and_by_its_target
             a_flood_of_refusals_pushes_no_action_out
+            events_are_read_by_their_position_and_the_newest_first
         }
         $crate::tests_of! { #[tokio::test(start_paused = true)] $factory;
             a_leased_document_is_nobody_elses_until_the_lease_ends

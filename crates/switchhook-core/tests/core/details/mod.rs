@@ -12,6 +12,7 @@ mod history;
 mod holding;
 mod ledger;
 mod live;
+mod lookups;
 mod orders;
 mod peers;
 mod recordings;

@@ -50,6 +50,8 @@ pub(in crate::switch) enum CallState {
     Ringing,
     Early,
     Active,
+    Held,
+    Unheld,
     Hangup,
 }
 
@@ -60,6 +62,8 @@ impl CallState {
             Self::Ringing => "RINGING",
             Self::Early => "EARLY",
             Self::Active => "ACTIVE",
+            Self::Held => "HELD",
+            Self::Unheld => "UNHELD",
             Self::Hangup => "HANGUP",
         }
     }
