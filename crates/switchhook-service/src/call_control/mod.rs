@@ -163,6 +163,8 @@ pub struct BackgroundRequest {
     pub call: String,
     /// The channel's `flow.name`.
     pub flow: Option<String>,
+    /// Its account, if it is not the default one.
+    pub account: Option<String>,
     /// The request.
     pub request: Prepared,
 }

@@ -61,6 +61,7 @@ pub(crate) async fn insert<C: SqlConnection>(
         now_ms.saturating_add(millis(event.expire)),
         i64::try_from(sequence).unwrap_or(i64::MAX),
         &event.fact,
+        &event.account,
     ];
     let inserted = db.run(statements::INSERT_EVENT, values).await?;
     Ok((inserted == 1).then_some(sequence))

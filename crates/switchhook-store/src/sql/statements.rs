@@ -58,13 +58,14 @@ pub(crate) const EVENTS_OF_CALL: &str = "SELECT sequence, fact FROM document
 /// An event, due at once, or `$12` ms later if one before it of the same call is not settled.
 pub(crate) const INSERT_EVENT: &str =
     "INSERT INTO document (webhook_id, kind, switch, call_uuid, created_us, flow, endpoint, method,
-                           url, headers, body, state, inserted_ms, due_ms, expires_ms, sequence, fact)
+                           url, headers, body, state, inserted_ms, due_ms, expires_ms, sequence, fact,
+                           account)
      SELECT $1, 'event', $2, $3, $4, $5, $6, $7, $8, $9, $10, 'waiting', $11,
             CASE WHEN EXISTS (SELECT 1 FROM document AS before
                               WHERE before.kind = 'event' AND before.switch = $2
                                 AND before.call_uuid = $3 AND before.created_us = $4
                                 AND before.endpoint = $6 AND before.state IN ('waiting', 'leased'))
-                 THEN $11 + $12 ELSE $11 END, $13, $14, $15
+                 THEN $11 + $12 ELSE $11 END, $13, $14, $15, $16
      ON CONFLICT DO NOTHING";
 
 /// Makes due at `$1` the next event of the call of the event `$2`.

@@ -19,6 +19,7 @@ fn event(call: &str, fact: &str) -> NewEvent {
         instead_of: None,
         endpoint: "crm/events".into(),
         flow: "outbound".into(),
+        account: Some("acme".into()),
         wait: WAIT,
         expire: EXPIRE,
         render: Arc::new(|sequence| RequestContent {
