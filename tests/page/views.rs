@@ -257,7 +257,7 @@ async fn no_view_weighs_more_than_sixty_kilobytes_however_much_the_store_has() {
     fixture.service.stop().await;
 }
 
-/// Prints how fast the views are: `cargo test --test page million -- --ignored --nocapture`.
+/// Prints how fast the views are: `cargo test --test page views_over -- --ignored --nocapture`.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "a measurement: it fills a store with a million calls"]
 async fn views_over_a_million_calls() {
