@@ -231,6 +231,26 @@ response.map = {{ customer_name = "$.customer.name" }}
         self.play_refused(capture, 500).await;
     }
 
+    /// Puts calls of a week into the store. A call must have been counted before.
+    pub async fn fill(&self, calls: u32) {
+        let url = format!("sqlite:{}/store.db", self.folder.path().display());
+        let mut store = SqliteConnection::connect(&url).await.unwrap();
+        let counted = "SELECT count(*) FROM stat_value WHERE dimension = 'all'";
+        loop {
+            let count = sqlx::query_scalar(counted).fetch_one(&mut store).await;
+            let count: i64 = count.unwrap();
+            if count > 0 {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        for (at, sql) in MANY.into_iter().enumerate() {
+            let fill = sqlx::query(sql);
+            let fill = if at == 0 { fill.bind(calls) } else { fill };
+            fill.execute(&mut store).await.unwrap();
+        }
+    }
+
     /// Plays a call whose document was not delivered within eight days: it is dead.
     pub async fn given_up(&self, capture: &str) {
         self.play_refused(capture, 500).await;
@@ -254,6 +274,34 @@ response.map = {{ customer_name = "$.customer.name" }}
     }
 }
 
+/// `?1` calls of the last week, each with a long sentence, their documents, and the counts of every
+/// span.
+const MANY: [&str; 4] = [
+    "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < ?1)
+     INSERT INTO call (switch, call_uuid, created_us, flow, started_ms, answered_ms, ended_ms, talk_ms, caller,
+                       called, legs, hangup_cause, incomplete, story, account, asked)
+     SELECT 'pbx-1', printf('%08x-0000-4000-8000-000000000000', x), x, 'inbound', t, t + 900, t + 60000, 59100,
+            printf('+4930%07d', x), '7000', 2, 'NORMAL_CLEARING', 0,
+            printf('{\"runs\":[{\"uuid\":\"u\",\"webhook\":\"lookup\",\"ending\":\"line_1\",\"outcome\":{\"reason\":\"TIMEOUT\",\"detail\":\"number %d: the webhook at 127.0.0.1 did not answer within 10 s, and its name took 3 s\"}}]}', x),
+            'acme', ' lookup TIMEOUT line_1 ' || char(10)
+     FROM (SELECT x, unixepoch() * 1000 - x * (604800000 / ?1) AS t FROM n)",
+    "INSERT OR IGNORE INTO document (webhook_id, kind, switch, call_uuid, created_us, flow, endpoint, state, due_ms,
+                           inserted_ms, attempts, last_ms, settled_ms, headers, body)
+     SELECT 'msg_' || printf('%032d', id), 'document', switch, call_uuid, created_us, flow, 'completed',
+            CASE WHEN id <= 100 THEN 'dead' ELSE 'delivered' END, 0,
+            ended_ms, 9, ended_ms, ended_ms, '[]', x'7b7d' FROM call",
+    "INSERT INTO attempt (document_id, started_ms, took_ms, error)
+     SELECT id, last_ms, 20, '127.0.0.1:8080 did not answer within 10 s, and its name took 3 s' FROM document",
+    "WITH RECURSIVE n(x) AS (SELECT 0 UNION ALL SELECT x + 1 FROM n WHERE x < 200),
+          spans(s) AS (VALUES (60), (900), (3600)),
+          series(name, step) AS (
+              SELECT value, 0 FROM json_each('[\"call:line_0\",\"call:TIMEOUT\",\"call:HTTP_STATUS\",\"call:hung_up\",
+                                             \"call:CONNECTION_FAILURE\",\"delivery:delivered\",\"delivery:failed\"]')
+              UNION ALL SELECT value, 100 + x FROM json_each('[\"asked\",\"held\",\"took\"]'), n WHERE x < 25)
+     INSERT OR IGNORE INTO stat
+     SELECT v.id, s, (unixepoch() / s - x) * s * 1000, name, step, 1 + (x * 7919 + step * 31) % 97
+     FROM stat_value AS v, spans, n, series WHERE v.dimension = 'all'",
+];
 /// Returns the setting of the page's token.
 fn setting(token: Option<&str>) -> String {
     let token = token.map(|token| format!("http_token = \"{token}\""));

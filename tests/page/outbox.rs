@@ -99,6 +99,10 @@ async fn a_paused_endpoint_says_why_and_since_when_and_is_resumed_with_one_butto
         row.contains("waits until gone_crm is resumed") && row.contains("410"),
         "{row}"
     );
+    // The pill turns amber at once.
+    browser
+        .wait_until("document.querySelector('header > .pill').matches('.odd')")
+        .await;
     browser.screenshot("outbox-paused").await;
     fixture.inbox.answers(Answer::Status(200));
     browser.type_into(".small .token", TOKEN).await;

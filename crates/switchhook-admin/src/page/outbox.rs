@@ -20,7 +20,7 @@ use super::layout::View;
 use super::{components, document_rows, endpoints};
 
 /// Documents on one page.
-const PAGE: u32 = 50;
+const PAGE: u32 = 40;
 
 /// The query string of `/outbox`.
 #[derive(Debug, Default, Deserialize)]

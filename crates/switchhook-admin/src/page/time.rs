@@ -3,6 +3,7 @@
 
 use axum::http::StatusCode;
 use axum::response::Response;
+use futures_util::future::join3;
 use maud::{Markup, html};
 
 use switchhook_core::clock;
@@ -25,9 +26,13 @@ const REASON_CLASSES: [&str; 5] = ["r1", "r2", "r3", "r4", "r5"];
 /// Responds with the view.
 pub(crate) async fn respond(state: &AdminState, params: &TimeParams) -> Response {
     let (window, before) = params.windows(clock::now_ms(), state.time_zone);
-    let counts = read(state, params, window).await;
-    let compared = read(state, params, before).await;
-    let values = state.store.stat_values().await.unwrap_or_default();
+    let reads = join3(
+        read(state, params, window),
+        read(state, params, before),
+        state.store.stat_values(),
+    );
+    let (counts, compared, values) = reads.await;
+    let values = values.unwrap_or_default();
     let body = html! {
         // A picture of hours need not be drawn again each second.
         div data-every="10000" {}

@@ -24,6 +24,8 @@ pub(super) struct AttemptDone {
     pub(super) end: AttemptEnd,
     /// Status or error of a failed attempt, without secrets; empty for one that was delivered.
     pub(super) result: String,
+    /// The receiver answered 410 Gone: the endpoint is paused.
+    pub(super) is_gone: bool,
 }
 
 /// Sends `claimed` once and stores the outcome.
@@ -58,6 +60,7 @@ pub(super) async fn attempt<D: Deliver>(
     AttemptDone {
         end: decision.ended,
         result,
+        is_gone: decision.is_gone,
     }
 }
 

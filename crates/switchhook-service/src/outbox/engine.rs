@@ -244,6 +244,7 @@ impl<D: Deliver> Engine<D> {
                     let done = AttemptDone {
                         end: AttemptEnd::Failed,
                         result: "the delivery task failed; see the log".into(),
+                        is_gone: false,
                     };
                     self.apply(TaskResult::Attempt(task.endpoint, done), now);
                 }
@@ -254,6 +255,9 @@ impl<D: Deliver> Engine<D> {
     fn apply(&mut self, done: TaskResult, now: Instant) {
         match done {
             TaskResult::Attempt(name, done) => {
+                if done.is_gone {
+                    self.look_at_pauses(now);
+                }
                 if let Some((options, limiter)) = self.limiters.get_mut(&name) {
                     log_change(&name, limiter.end(done.end, options, now));
                     set_status(&self.statuses, &name, limiter, done, now);
@@ -272,7 +276,12 @@ impl<D: Deliver> Engine<D> {
                 }
             }
             TaskResult::RetryRequests(found) => {
-                for name in self.retry_requests.take(found) {
+                let wanted = self.retry_requests.take(found);
+                if !wanted.is_empty() {
+                    // An operator may have ended a pause.
+                    self.look_at_pauses(now);
+                }
+                for name in wanted {
                     if let Some((_, limiter)) = self.limiters.get_mut(&name) {
                         limiter.reopen();
                         self.statuses.reopened(&name);
@@ -283,6 +292,11 @@ impl<D: Deliver> Engine<D> {
                 self.housekeeping_at = Some(now + self.options.housekeeping);
             }
         }
+    }
+
+    /// Lets the housekeeping report at once which endpoints are paused.
+    fn look_at_pauses(&mut self, now: Instant) {
+        self.housekeeping_at = self.housekeeping_at.map(|at| at.min(now));
     }
 
     fn pull_backlogs(&mut self) {

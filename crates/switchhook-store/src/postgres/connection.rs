@@ -94,13 +94,15 @@ const DIALECT: Dialect = dialect::dialect! {
                       ORDER BY due_ms LIMIT $4 FOR UPDATE SKIP LOCKED)
          UPDATE unpublished SET lease = $1, due_ms = $2 + $3 FROM due WHERE id = due_id
          RETURNING id, switch, call_uuid, created_us, inserted_ms, until_ms, json",
+    // The search folds ASCII letters only, as the page does: with the rules of a language it takes
+    // twice as long.
     search_calls:
         "SELECT * FROM call
          WHERE id > (SELECT coalesce(max(id), 0) FROM call) - $1 AND ($2 IS NULL OR id < $2)
            AND ($3 IS NULL OR call_uuid = $3)
-           AND ($4 IS NULL OR caller ILIKE $4 OR called ILIKE $4
+           AND ($4 IS NULL OR caller COLLATE \"C\" ILIKE $4 OR called COLLATE \"C\" ILIKE $4
                 OR call_uuid ILIKE $4 OR account ILIKE $4
-                OR story ILIKE $4
+                OR story COLLATE \"C\" ILIKE $4
                 OR caller LIKE $7 OR called LIKE $7 OR story LIKE $7)
            AND (NOT $5 OR story LIKE '%\"ending\":\"line_1\"%')
            AND ($8 IS NULL OR account = ANY($8))
@@ -109,8 +111,8 @@ const DIALECT: Dialect = dialect::dialect! {
         in_list,
         "ILIKE",
         "",
-        "caller ILIKE $4 OR called ILIKE $4 OR call_uuid ILIKE $4 OR account ILIKE $4
-         OR story ILIKE $4 OR caller LIKE $5 OR called LIKE $5 OR story LIKE $5"
+        "caller COLLATE \"C\" ILIKE $4 OR called COLLATE \"C\" ILIKE $4 OR call_uuid ILIKE $4 OR account ILIKE $4
+         OR story COLLATE \"C\" ILIKE $4 OR caller LIKE $5 OR called LIKE $5 OR story LIKE $5"
     ),
     persisted_names:
         "SELECT DISTINCT response.webhook AS webhook, variable.name AS name

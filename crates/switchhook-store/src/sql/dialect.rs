@@ -194,7 +194,7 @@ macro_rules! find_calls {
                   AND ($12 IS NULL OR called ", $like, " $12", $escape, ") AND ($13 IS NULL OR hangup_cause ", $like, " $13", $escape, ")
                   AND ($14 IS NULL OR ended_ms - started_ms >= $14)
                   AND ($15 IS NULL OR ended_ms - started_ms <= $15)
-                  AND ($16 IS NULL OR asked LIKE $16", $escape, " OR asked = '')
+                  AND ($16 IS NULL OR asked LIKE $16", $escape, ")
                   AND ($18 IS NULL OR account ", $in_list!("$18"), ")
                 ORDER BY started_ms DESC, id DESC LIMIT $17)
                AND ($3 IS NULL OR call_uuid = $3) AND ($4 IS NULL OR ",

@@ -243,4 +243,22 @@ mod tests {
         let all: u64 = all.map(|(_, amount)| amount).sum();
         assert_eq!(all, 2 * WAITING as u64, "none is lost");
     }
+
+    #[test]
+    fn what_the_store_did_not_take_is_added_the_next_time_within_a_limit() {
+        let counter = StatCounter::default();
+        counter.call(labels("lookup"), "line_0", None, Duration::ZERO);
+        let refused = counter.take();
+        counter.put_back(refused.clone());
+        counter.call(labels("lookup"), "line_0", None, Duration::ZERO);
+        let all = counter.take();
+        assert!(all.values().sum::<u64>() == 2 * refused.values().sum::<u64>());
+        let many = (0..2 * REFUSED).map(|step| {
+            let (mut key, amount) = (refused.keys().next().unwrap().clone(), 1);
+            key.step = i64::try_from(step).unwrap();
+            (key, amount)
+        });
+        counter.put_back(many.collect());
+        assert_eq!(counter.take().len(), REFUSED);
+    }
 }

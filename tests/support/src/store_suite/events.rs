@@ -19,7 +19,7 @@ fn event(call: &str, fact: &str) -> NewEvent {
         instead_of: None,
         endpoint: "crm/events".into(),
         flow: "outbound".into(),
-        account: String::new(),
+        account: "acme".into(),
         wait: WAIT,
         expire: EXPIRE,
         render: Arc::new(|sequence| RequestContent {

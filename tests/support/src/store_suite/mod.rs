@@ -6,6 +6,7 @@
 mod access;
 mod delivery;
 mod events;
+mod finding;
 mod keeping;
 mod operation;
 mod stats;
@@ -16,6 +17,7 @@ use std::time::Duration;
 pub use access::*;
 pub use delivery::*;
 pub use events::*;
+pub use finding::*;
 pub use keeping::*;
 pub use operation::*;
 pub use stats::*;
@@ -23,7 +25,7 @@ use switchhook_store::{
     AttemptResult, CallFilter, CallSearch, CallSummary, Caller, ClaimRequest, ClaimedDocument,
     Clock, DeliveryOutcome, DocumentFilter, DocumentState, FinishedCallRecord, FinishedChannel,
     NewDocument, PersistedResponse, ReportCursor, Retention, Role, Store, StoreError, StoredLeg,
-    new_id,
+    asked_line, new_id,
 };
 pub use unpublished::*;
 
@@ -138,6 +140,8 @@ macro_rules! conformance {
             how_far_cdrs_were_read_outlasts_a_restart_and_never_goes_back
             a_widgets_requests_are_all_kept_with_their_own_content
             calls_are_listed_newest_first_and_found_by_their_history
+            calls_are_found_by_what_their_rows_say
+            pages_of_found_calls_have_each_call_once
             every_attempt_has_the_same_id_and_bytes
             two_claimers_never_get_the_same_document
             a_stale_token_settles_nothing_and_is_reported
