@@ -14,5 +14,6 @@ mod fixture;
 mod proxies;
 mod replay;
 mod search;
+mod validators;
 mod views;
 mod webhook_test;

@@ -121,7 +121,7 @@ impl<'a> View<'a> {
                         label.hidden for="q" { "Find a call" }
                         input #q type="search" name="q" value=(self.search) autocomplete="off"
                             placeholder="Number, UUID or flow variable" aria-keyshortcuts="/";
-                        button { "Find" }
+                        button type="submit" { "Find" }
                     }
                 }
                 @if ready {

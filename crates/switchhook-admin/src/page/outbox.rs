@@ -127,7 +127,7 @@ fn summary(backlogs: &[EndpointBacklog]) -> Markup {
         @if backlogs.is_empty() {
             p.empty { "Everything is delivered." }
         } @else {
-            div.scroll tabindex="0" role="region" aria-label="Backlog of each webhook" {
+            section.scroll tabindex="0" aria-label="Backlog of each webhook" {
                 table {
                     thead { tr {
                         th scope="col" { "Webhook" } th.number scope="col" { "Waiting" }
@@ -254,7 +254,7 @@ pub(crate) fn numbers(document: &DocumentRow, known: &[CallParties]) -> Markup {
         .find(|parties| parties.call_uuid == document.call_uuid);
     html! {
         @if let Some(CallParties { caller, called, .. }) = parties {
-            (components::or_dash(caller)) span.arrow aria-label="to" { " → " } (components::or_dash(called))
+            (components::or_dash(caller)) span.arrow role="img" aria-label="to" { " → " } (components::or_dash(called))
         }
     }
 }

@@ -112,7 +112,7 @@ fn form(state: &AdminState, selection: &ReplaySelection, name: &str) -> Markup {
     if !state.changes_allowed() {
         return html! {
             p.replay {
-                button disabled aria-describedby="why" { (name) }
+                button type="submit" disabled aria-describedby="why" { (name) }
                 span #why.quiet { (components::why_off(state)) " On the command line: " code { (command(selection)) } }
             }
         };
@@ -123,7 +123,7 @@ fn form(state: &AdminState, selection: &ReplaySelection, name: &str) -> Markup {
             input type="hidden" name="state" value=(selection.filter.state);
             input type="hidden" name="webhook" value=(selection.filter.webhook);
             (components::credentials(state))
-            button { (name) }
+            button type="submit" { (name) }
             noscript { p { "This needs scripts. On the command line: " code { (command(selection)) } } }
             p.result role="status" {}
         }
