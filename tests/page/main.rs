@@ -18,5 +18,6 @@ mod proxies;
 mod replay;
 mod search;
 mod time;
+mod validators;
 mod views;
 mod webhook_test;

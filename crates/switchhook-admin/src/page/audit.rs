@@ -64,7 +64,7 @@ fn list(state: &AdminState, entries: &[AuditEntry]) -> Markup {
 fn table(state: &AdminState, entries: &[AuditEntry], with_target: bool) -> Markup {
     let now_ms = clock::now_ms();
     html! {
-        div.scroll tabindex="0" role="region" aria-label="Entries" {
+        section.scroll tabindex="0" aria-label="Entries" {
             table {
                 thead { tr {
                     th scope="col" { "At" } th scope="col" { "Who" } th scope="col" { "From" } th scope="col" { "What" }

@@ -92,7 +92,7 @@ fn heading(state: &AdminState, call: &CallEntry) -> Markup {
     html! {
         h1 {
             (components::or_dash(&call.caller))
-            span.arrow aria-label="to" { " → " }
+            span.arrow role="img" aria-label="to" { " → " }
             (components::or_dash(&call.called))
         }
         dl.facts {
@@ -320,7 +320,7 @@ fn keys(state: &AdminState, call: &CallEntry, kept: &[PersistedResponse]) -> Mar
         @if !keys.is_empty() {
             section aria-labelledby="variables" {
                 h2 #variables { "Flow variables" }
-                div.scroll tabindex="0" role="region" aria-labelledby="variables" {
+                section.scroll tabindex="0" aria-label="Table of the variables" {
                     table {
                         thead { tr { th scope="col" { "Name" } th scope="col" { "Value" } th scope="col" { "Set by" } } }
                         tbody {

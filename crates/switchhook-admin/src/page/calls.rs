@@ -103,7 +103,7 @@ fn filter_form(
                 label { "Began before" input type="datetime-local" name="until" value=(params.field_time("until", zone)); }
                 label { "At least, seconds" input type="number" min="0" name="longer" value=(params.value("longer")); }
                 label { "At most, seconds" input type="number" min="0" name="shorter" value=(params.value("shorter")); }
-                button { "Filter" }
+                button type="submit" { "Filter" }
             }
         }
     }

@@ -26,7 +26,7 @@ impl ChangeForm<'_> {
         if !state.changes_allowed() {
             return html! {
                 p.replay {
-                    button disabled aria-describedby="why" { (self.button) }
+                    button type="submit" disabled aria-describedby="why" { (self.button) }
                     span #why.quiet { (components::why_off(state)) (self.command_line()) }
                 }
             };
@@ -35,7 +35,7 @@ impl ChangeForm<'_> {
             form.replay method="post" action=(self.action) data-token=(state.access.csrf().unwrap_or_default()) {
                 (self.fields)
                 (components::credentials(state))
-                button { (self.button) }
+                button type="submit" { (self.button) }
                 noscript { p { "This needs scripts." (self.command_line()) } }
                 p.result role="status" {}
             }
@@ -45,13 +45,13 @@ impl ChangeForm<'_> {
     /// Makes the form for a row; a page may have many. The token is asked for once.
     pub(crate) fn small(&self, state: &AdminState) -> Markup {
         if !state.changes_allowed() {
-            return html! { span.quiet { button disabled title=(components::why_off(state)) { (self.button) } (self.command_line()) } };
+            return html! { span.quiet { button type="submit" disabled title=(components::why_off(state)) { (self.button) } (self.command_line()) } };
         }
         html! {
             form.small method="post" action=(self.action) data-token=(state.access.csrf().unwrap_or_default()) {
                 (self.fields)
                 @if state.access.csrf().is_none() { label.ask { "Token " input.token type="password" autocomplete="off" required size="12"; } }
-                button { (self.button) }
+                button type="submit" { (self.button) }
                 noscript { span { "This needs scripts." (self.command_line()) } }
                 span.result role="status" {}
             }

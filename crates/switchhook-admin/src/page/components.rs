@@ -52,7 +52,7 @@ pub(crate) fn outcome(lookup: &LookupRecord) -> Markup {
 pub(crate) fn parties(uuid: &str, caller: &str, called: &str) -> Markup {
     html! {
         a.parties href=(address(&["calls", uuid], &[])) {
-            (or_dash(caller)) span.arrow aria-label="to" { " → " } (or_dash(called))
+            (or_dash(caller)) span.arrow role="img" aria-label="to" { " → " } (or_dash(called))
         }
     }
 }
@@ -193,7 +193,7 @@ pub(crate) fn who(state: &AdminState) -> Markup {
         @if signed_in {
             form.who method="post" action="/logout" {
                 span { (state.access.name()) }
-                button { "Sign out" }
+                button type="submit" { "Sign out" }
             }
         } @else if state.access.kind() == Kind::Local && state.guard.load().allows_changes() {
             a href="/login" { "Sign in" }

@@ -87,7 +87,7 @@ fn history(state: &AdminState, attempts: &[Attempt]) -> Markup {
             @if attempts.is_empty() {
                 p.empty { "No attempt yet." }
             } @else {
-                div.scroll tabindex="0" role="region" aria-labelledby="attempts" {
+                section.scroll tabindex="0" aria-label="Table of the attempts" {
                     table {
                         thead { tr { th scope="col" { "At" } th.number scope="col" { "Took" } th scope="col" { "Outcome" } } }
                         tbody {

@@ -21,7 +21,7 @@ pub(crate) fn numbers(document: &DocumentRow, known: &[CallParties]) -> Markup {
         .find(|parties| parties.call_uuid == document.call_uuid);
     html! {
         @if let Some(CallParties { caller, called, .. }) = parties {
-            (components::or_dash(caller)) span.arrow aria-label="to" { " → " } (components::or_dash(called))
+            (components::or_dash(caller)) span.arrow role="img" aria-label="to" { " → " } (components::or_dash(called))
         }
     }
 }

@@ -138,7 +138,7 @@ impl<'a> View<'a> {
                         label.hidden for="q" { "Find a call" }
                         input #q type="search" name="q" value=(self.search) autocomplete="off"
                             placeholder="Number, UUID or flow variable" aria-keyshortcuts="/";
-                        button { "Find" }
+                        button type="submit" { "Find" }
                     }
                 }
                 (status.pill(is_known && everything))
@@ -158,7 +158,7 @@ fn keys_help() -> Markup {
                     @for (key, what) in KEYS { div { dt { kbd { (key) } } dd { (what) } } }
                 }
                 p.quiet { "Nothing moves while the pointer is on a list or a row is chosen: new rows are counted and wait." }
-                button { "Close" }
+                button type="submit" { "Close" }
             }
         }
     }

@@ -80,11 +80,11 @@ fn page<'a>(state: &AdminState, next: &str, failure: Option<&str>) -> View<'a> {
             form.try method="post" action="/login" {
                 input type="hidden" name="next" value=(next);
                 label for="name" { "Name" }
-                input #name name="name" autocomplete="username" autocapitalize="none" aria-describedby="without";
+                input #name type="text" name="name" autocomplete="username" autocapitalize="none" aria-describedby="without";
                 p #without.quiet { "With a token, leave the name empty." }
                 label for="secret" { "Password or token" }
                 input #secret name="secret" type="password" autocomplete="current-password" required;
-                button { "Sign in" }
+                button type="submit" { "Sign in" }
             }
         } @else {
             p { "Nobody can sign in: the configuration has no users and no token." }

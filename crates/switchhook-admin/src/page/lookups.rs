@@ -77,7 +77,7 @@ fn tries(state: &AdminState, lookup: &LookupRecord) -> Markup {
     let tries = tries.unwrap_or_default();
     html! {
         @if !tries.is_empty() {
-            div.scroll tabindex="0" role="region" aria-label="Tries" {
+            section.scroll tabindex="0" aria-label="Tries" {
                 table {
                     thead { tr { th scope="col" { "Try" } th scope="col" { "Took" } th scope="col" { "Outcome" } } }
                     tbody {

@@ -126,7 +126,7 @@ fn summary(backlogs: &[EndpointBacklog]) -> Markup {
         @if backlogs.is_empty() {
             p.empty { "Everything is delivered." }
         } @else {
-            div.scroll tabindex="0" role="region" aria-label="Backlog of each webhook" {
+            section.scroll tabindex="0" aria-label="Backlog of each webhook" {
                 table {
                     thead { tr {
                         th scope="col" { "Webhook" } th.number scope="col" { "Waiting" }
@@ -202,8 +202,8 @@ fn list(
             form method="get" action="/outbox/replay" {
                 (document_rows::selectable(state, documents, known, held))
                 p.actions {
-                    button.again { "Send selected again …" }
-                    button.again.plain formaction="/outbox/discard" { "Discard selected …" }
+                    button.again type="submit" { "Send selected again …" }
+                    button.again.plain type="submit" formaction="/outbox/discard" { "Discard selected …" }
                     (replay_link(params))
                     @if next.is_some() {
                         a.button href=(params.address("/outbox", &params.state, next)) rel="next" { "Next page" }

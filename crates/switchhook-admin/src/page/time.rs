@@ -80,14 +80,14 @@ fn choices(params: &TimeParams, values: &[(StatDimension, String)]) -> Markup {
                 }
             } }
             input type="hidden" name="window" value=(word);
-            button.plain { "Show" }
+            button.plain type="submit" { "Show" }
         }
         form.choices method="get" action="/time" {
             input type="hidden" name="window" value="custom";
             input type="hidden" name="of" value=(params.of);
             label { "From " input type="datetime-local" name="from" value=(params.from); }
             label { "until " input type="datetime-local" name="until" value=(params.until); }
-            button.plain aria-current=[(word == "custom").then_some("true")] { "Show this time" }
+            button.plain type="submit" aria-current=[(word == "custom").then_some("true")] { "Show this time" }
         }
     }
 }

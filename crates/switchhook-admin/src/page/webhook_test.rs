@@ -49,18 +49,18 @@ fn form(state: &AdminState, webhook: &str, filled: &TestForm) -> Markup {
     html! {
         form.try method="post" action=(address(&["webhooks", webhook, "try"], &[])) data-token=(state.access.csrf().unwrap_or_default()) {
             label for="caller" { "Caller's number" }
-            input #caller name="caller" inputmode="tel" autocomplete="off" value=(filled.caller);
+            input #caller type="text" name="caller" inputmode="tel" autocomplete="off" value=(filled.caller);
             label for="called" { "Number that was dialled" }
-            input #called name="called" inputmode="tel" autocomplete="off" value=(filled.called);
+            input #called type="text" name="called" inputmode="tel" autocomplete="off" value=(filled.called);
             label for="variables" { "Channel variables, one a line" }
             textarea #variables name="variables" rows="5" spellcheck="false"
                 placeholder="flow.key.leadid=HFC123" { (filled.variables) }
             @if state.changes_allowed() {
                 (components::credentials(state))
-                button { "Send the request" }
+                button type="submit" { "Send the request" }
                 noscript { p { "This needs scripts." } }
             } @else {
-                button disabled aria-describedby="why" { "Send the request" }
+                button type="submit" disabled aria-describedby="why" { "Send the request" }
                 p #why.quiet { (components::why_off(state)) }
             }
             div.result role="status" {}
@@ -139,7 +139,7 @@ fn result_markup(state: &AdminState, result: &TestResult) -> Markup {
             pre tabindex="0" aria-label="Body of the answer" { (text(&result.body)) }
         }
         h2 { "Variables that the dialplan would get" }
-        div.scroll tabindex="0" role="region" aria-label="Variables" {
+        section.scroll tabindex="0" aria-label="Variables" {
             table {
                 thead { tr { th scope="col" { "Variable" } th scope="col" { "Value" } } }
                 tbody {

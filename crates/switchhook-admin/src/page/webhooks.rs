@@ -111,7 +111,7 @@ fn card(
                 (delivery_status(state, webhook, backlog))
                 @if unused { span.quiet { "not asked since the start" } }
                 @if webhook.name != metric_names::UNKNOWN {
-                    a.end href=(address(&["webhooks", &webhook.name, "try"], &[])) aria-label={ "Try " (webhook.name) } { "Try it" }
+                    a.end href=(address(&["webhooks", &webhook.name, "try"], &[])) aria-label={ "Try it: " (webhook.name) } { "Try it" }
                 }
             }
             @if let Some(summary) = state.config_summary(&webhook.name) {

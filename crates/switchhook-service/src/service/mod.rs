@@ -19,6 +19,7 @@ mod instance_id;
 mod listeners;
 mod metrics;
 mod options;
+mod page_cells;
 mod persistence;
 mod readiness;
 mod recording_server;
@@ -47,10 +48,7 @@ use crate::limits;
 use crate::outbox::Endpoints;
 use crate::traces::TracesHandle;
 use crate::zoneinfo;
-use switchhook_admin::SharedGuard;
 use switchhook_admin::access::Access;
-use switchhook_admin::config_summary::ConfigSummaries;
-use switchhook_admin::configuration::ConfigurationCell;
 use switchhook_admin::http;
 use switchhook_admin::listener::HttpLimits;
 use switchhook_admin::live_calls::LiveCalls;
@@ -71,6 +69,7 @@ use cdr_receiver::PostedCdrs;
 use components::RecordingPublisher;
 use delivery::WebhookSender;
 use fd_limit::Places;
+use page_cells::PageCells;
 use persistence::StorePersistence;
 use recording_server::RecordingServer;
 use trace_export::TraceExport;
@@ -98,8 +97,7 @@ pub struct Service {
     breakers: Arc<Breakers>,
     documents: Arc<DocumentBuilder>,
     answerers: Answerers,
-    summaries: ConfigSummaries,
-    configuration: Arc<ConfigurationCell>,
+    page: PageCells,
     endpoints: watch::Sender<Endpoints>,
     store: Store,
     drain_deadline: Duration,
@@ -112,7 +110,6 @@ pub struct Service {
     followers: Vec<JoinHandle<()>>,
     passwords: Vec<(String, Password)>,
     posted_cdrs: Arc<PostedCdrs>,
-    guard: SharedGuard,
     deliveries: JoinHandle<()>,
     pages: JoinHandle<()>,
     trace_export: TraceExport,
@@ -142,11 +139,7 @@ impl Service {
         check::log_warnings(config, &tasks);
         let live_calls = Arc::new(LiveCalls::new(config.limits.calls_remembered));
         let breakers = Breakers::of(options::breakers(config));
-        let summaries = config_summary::all(config);
-        let configuration = Arc::new(ConfigurationCell::default());
-        configuration
-            .current
-            .store(Arc::new(configuration::of(config)));
+        let page = PageCells::of(config);
         let documents = DocumentBuilder::new(config, &tasks, Arc::clone(&live_calls))?;
         let http_listener = listeners::bind("[listen] http", config.listen.http).await?;
         let http_address = listeners::local_address(&http_listener, "[listen] http")?;
@@ -191,10 +184,9 @@ impl Service {
             traces.clone(),
         );
         let stop_http = CancellationToken::new();
-        let guard = options::shared_guard(config);
         let ops = AdminState {
-            config_summaries: Arc::clone(&summaries),
-            configuration: Arc::clone(&configuration),
+            config_summaries: Arc::clone(&page.summaries),
+            configuration: Arc::clone(&page.configuration),
             checks,
             metrics,
             live_calls,
@@ -203,7 +195,7 @@ impl Service {
             store: store.clone(),
             time_zone: config.account.time_zone,
             mask: Mask(config.account.mask_numbers),
-            guard: Arc::clone(&guard),
+            guard: Arc::clone(&page.guard),
             base: config.listen.http_base.as_str().into(),
             webhook_tester: WebhookTests::tester(&call_control),
             sse_permits: state::sse_permits(),
@@ -225,8 +217,7 @@ impl Service {
             breakers,
             documents,
             answerers,
-            summaries,
-            configuration,
+            page,
             endpoints: deliveries.endpoints,
             counts: components::start_counts(&store, &stop_outbox),
             store,
@@ -240,7 +231,6 @@ impl Service {
             followers: followers.tasks,
             passwords: followers.passwords,
             posted_cdrs,
-            guard,
             deliveries: deliveries.task,
             pages,
             trace_export,

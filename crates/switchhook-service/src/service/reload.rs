@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 use tracing::warn;
 
-use super::{Service, StartError, check, compile, config_summary, configuration, metrics, options};
+use super::{Service, StartError, check, compile, metrics, options};
 use crate::config::Config;
 use switchhook_admin::configuration::{LastReload, ReloadResult};
 use switchhook_core::clock;
@@ -34,16 +34,12 @@ impl Service {
         self.breakers.replace(options::breakers(config));
         self.webhooks.replace(&tasks);
         self.endpoints.send_replace(endpoints);
-        self.summaries.store(Arc::new(config_summary::of(config)));
-        self.configuration
-            .current
-            .store(Arc::new(configuration::of(config)));
+        self.page.replace(config);
         self.recording_server.replace(config);
         if let Some(recorder) = self.call_control.recorder() {
             recorder.add_secrets(&options::secrets(config));
         }
         self.call_control.reload(tasks);
-        self.guard.store(Arc::new(options::guard(config)));
         self.posted_cdrs.replace_credentials(config);
         for switch in &config.freeswitch {
             let followed = self.passwords.iter();
@@ -71,7 +67,10 @@ impl Service {
             at_ms: clock::now_ms(),
             result,
         };
-        self.configuration.last_reload.store(Some(Arc::new(reload)));
+        self.page
+            .configuration
+            .last_reload
+            .store(Some(Arc::new(reload)));
         let entry = NewAuditEntry {
             origin: "SIGHUP".into(),
             action: "reload".into(),
