@@ -13,6 +13,7 @@ mod documents;
 mod event_headers;
 pub mod follow;
 mod limits;
+pub mod listing;
 pub mod outbox;
 pub mod recorder;
 pub mod recordings;

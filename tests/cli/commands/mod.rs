@@ -9,6 +9,7 @@ mod call;
 mod few_files;
 mod forget_backup;
 mod init;
+mod layouts;
 mod long_names;
 mod many_connections;
 mod masked_log;
