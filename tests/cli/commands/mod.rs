@@ -16,6 +16,6 @@ mod masked_log;
 mod outbox_commands;
 mod reports;
 mod secrets;
-mod support;
+pub mod support;
 mod terminal;
 mod with_serve;

@@ -104,14 +104,34 @@ pub const CLOUDEVENTS: Prerequisite = Prerequisite {
     is_there: || cloudevents().is_some() && on_path("python3").is_some(),
 };
 
+/// The proxies that the examples configure.
+pub const NGINX: Prerequisite = Prerequisite {
+    tests: "the page behind nginx",
+    program: "nginx",
+    cure: "apt-get install nginx-light",
+    required_by: "SWITCHHOOK_PROXIES_REQUIRED",
+    is_there: || nginx().is_some(),
+};
+
+/// The other one.
+pub const CADDY: Prerequisite = Prerequisite {
+    tests: "the page behind Caddy",
+    program: "caddy",
+    cure: "apt-get install caddy",
+    required_by: "SWITCHHOOK_PROXIES_REQUIRED",
+    is_there: || caddy().is_some(),
+};
+
 /// Every prerequisite.
-pub const ALL: [&Prerequisite; 9] = [
+pub const ALL: [&Prerequisite; 11] = [
     &POSTGRESQL,
     &PGBOUNCER,
     &BROWSER,
     &PYTHON,
     &NODE,
     &PROMTOOL,
+    &NGINX,
+    &CADDY,
     &AZURITE,
     &MOTO,
     &CLOUDEVENTS,
@@ -180,6 +200,16 @@ pub fn pgbouncer() -> Option<PathBuf> {
 /// Returns the path of the program `promtool`.
 pub fn promtool() -> Option<PathBuf> {
     on_path("promtool")
+}
+
+/// Returns the path of the program `nginx`.
+pub fn nginx() -> Option<PathBuf> {
+    on_path("nginx").or_else(|| first(&["/usr/sbin/nginx"]))
+}
+
+/// Returns the path of the program `caddy`.
+pub fn caddy() -> Option<PathBuf> {
+    on_path("caddy")
 }
 
 /// Returns the path of the program `azurite-blob`.
