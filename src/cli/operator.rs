@@ -4,7 +4,7 @@ use clap::{ArgGroup, Args, Subcommand};
 use switchhook_store::DocumentState;
 use url::Url;
 
-use super::values::{self, Format, Moment, Rate};
+use super::values::{self, Columns, Format, Moment, Rate};
 
 /// `switchhook outbox`.
 #[derive(Debug, Subcommand)]
@@ -30,7 +30,7 @@ pub struct DocumentFilter {
     #[arg(long, value_name = "NAME")]
     pub webhook: Option<String>,
 
-    /// Only documents made since this time: 2h (ago), or 2026-07-31T14:00:00+02:00.
+    /// Only documents made since this time: 2h (ago), 2026-07-31, or 2026-07-31T14:00.
     #[arg(long, value_name = "TIME")]
     pub since: Option<Moment>,
 
@@ -62,6 +62,10 @@ pub struct List {
     /// Print a JSON array instead of the table.
     #[arg(long)]
     pub json: bool,
+
+    /// The columns.
+    #[command(flatten)]
+    pub columns: Columns,
 }
 
 /// `switchhook outbox show`.
@@ -185,7 +189,7 @@ pub struct Report {
     #[arg(long, value_name = "NAME")]
     pub flow: Option<String>,
 
-    /// Only calls that began since this time: 2h (ago), or 2026-07-31T14:00:00+02:00.
+    /// Only calls that began since this time: 2h (ago), 2026-07-31, or 2026-07-31T14:00.
     #[arg(long, value_name = "TIME")]
     pub since: Option<Moment>,
 
@@ -205,6 +209,10 @@ pub struct Report {
     /// apostrophe before it, also a number that begins with +.
     #[arg(long)]
     pub raw: bool,
+
+    /// The columns.
+    #[command(flatten)]
+    pub columns: Columns,
 }
 
 /// `switchhook forget`.
@@ -308,8 +316,8 @@ pub struct Backtest {
     #[arg(long, value_name = "FOLDER")]
     pub recordings: Option<std::path::PathBuf>,
 
-    /// Only kept answers and documents of calls that began since this time: 2h (ago), or
-    /// 2026-07-31T14:00:00+02:00.
+    /// Only kept answers and documents of calls that began since this time: 2h (ago),
+    /// 2026-07-31, or 2026-07-31T14:00.
     #[arg(long, value_name = "TIME")]
     pub since: Option<Moment>,
 

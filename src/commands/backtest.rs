@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use switchhook_service::call_control::WebhookTasks;
 use switchhook_service::config::Config;
 use switchhook_service::service::compile;
-use switchhook_store::{CallFilter, CallSearch, ReportCursor, Store, StoreError};
+use switchhook_store::{CallFilter, CallSearch, ReportCursor, StoreError};
 use switchhook_tools::backtest::{Backtest, BacktestReport, ChangedCall, WebhookSummary};
 use switchhook_tools::replay::Recording;
 
@@ -39,7 +39,7 @@ async fn run(path: &Path, args: &Args) -> Result<bool, String> {
     let folder = args.recordings.clone().unwrap_or(config.recorder.folder);
     let recordings = files(&folder, args.recordings.is_some())?;
     let context = StoreContext::open(path).await?;
-    let tested = test(&context.store, &tasks, args, recordings).await;
+    let tested = test(&context, &tasks, args, recordings).await;
     context.store.close().await;
     let report = tested?;
     let text = if args.json {
@@ -72,7 +72,7 @@ fn files(folder: &Path, is_named: bool) -> Result<Vec<PathBuf>, String> {
 }
 
 async fn test(
-    store: &Store,
+    context: &StoreContext,
     tasks: &WebhookTasks,
     args: &Args,
     recordings: Vec<PathBuf>,
@@ -89,17 +89,22 @@ async fn test(
         test
     });
     test = played;
-    let kept = answers(store, args, &mut test).await;
+    let kept = answers(context, args, &mut test).await;
     kept.map_err(|error| error.to_string())?;
-    let sent = documents(store, args, &mut test).await;
+    let sent = documents(context, args, &mut test).await;
     sent.map_err(|error| error.to_string())?;
     Ok(test.finish())
 }
 
-async fn answers(store: &Store, args: &Args, test: &mut Backtest<'_>) -> Result<(), StoreError> {
+async fn answers(
+    context: &StoreContext,
+    args: &Args,
+    test: &mut Backtest<'_>,
+) -> Result<(), StoreError> {
+    let (store, zone) = (&context.store, context.times.zone);
     let filter = CallFilter {
-        from_ms: args.since.map(|since| since.ms),
-        until_ms: args.until.map(|until| until.ms),
+        from_ms: args.since.map(|since| since.ms(zone)),
+        until_ms: args.until.map(|until| until.ms(zone)),
         with_responses_only: true,
         ..CallFilter::default()
     };
@@ -114,14 +119,19 @@ async fn answers(store: &Store, args: &Args, test: &mut Backtest<'_>) -> Result<
 }
 
 /// Tests the documents of the outbox, those of the latest calls first.
-async fn documents(store: &Store, args: &Args, test: &mut Backtest<'_>) -> Result<(), StoreError> {
+async fn documents(
+    context: &StoreContext,
+    args: &Args,
+    test: &mut Backtest<'_>,
+) -> Result<(), StoreError> {
+    let (store, zone) = (&context.store, context.times.zone);
     let mut search = CallSearch {
         limit: PAGE,
         ..CallSearch::default()
     };
     let is_selected = |ms: i64| {
-        args.since.is_none_or(|since| ms >= since.ms)
-            && args.until.is_none_or(|until| ms < until.ms)
+        args.since.is_none_or(|since| ms >= since.ms(zone))
+            && args.until.is_none_or(|until| ms < until.ms(zone))
     };
     loop {
         let calls = store.calls(&search).await?;

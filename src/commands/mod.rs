@@ -96,6 +96,16 @@ fn write_stderr(text: &str) {
     drop(output::stderr(text));
 }
 
+/// Says which columns a terminal has no room for.
+fn say_left_out(columns: &[String]) {
+    if !columns.is_empty() {
+        let columns = columns.join(", ");
+        write_stderr(&format!(
+            "no room for: {columns}; --wide shows every column, --columns those you name\n"
+        ));
+    }
+}
+
 fn counted(number: u64, one: &str, many: &str) -> String {
     match number {
         1 => format!("1 {one}"),

@@ -44,6 +44,16 @@ pub fn time_of_day(ms: i64, zone: Zone) -> String {
     format_ms(ms, zone, "%H:%M:%S")
 }
 
+/// Formats the time of day in `zone` with its offset, such as `18:07:28 +05:30`, for a sentence that
+/// may be read elsewhere. Empty if no calendar has the time.
+#[must_use]
+pub fn time_of_day_with_offset(ms: i64, zone: Zone) -> String {
+    let time = DateTime::<Utc>::from_timestamp_millis(ms);
+    time.map_or_else(String::new, |time| {
+        zone.local(time).format("%H:%M:%S %:z").to_string()
+    })
+}
+
 /// Formats a time in `zone` by one of chrono's patterns. In an hour that the zone has twice the offset
 /// follows, such as `02:30:00 +01:00`. Empty if no calendar has the time.
 #[must_use]

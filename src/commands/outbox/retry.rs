@@ -19,7 +19,7 @@ pub async fn retry(context: &StoreContext, args: &Retry) -> Result<(), String> {
     let options = RetryOptions {
         filter: DocumentFilter {
             ids: args.ids.clone(),
-            ..super::filter(&args.filter)
+            ..super::filter(&args.filter, context.times.zone)
         },
         dry_run: args.dry_run,
         per_second: args.rate.map(|rate| rate.per_second),

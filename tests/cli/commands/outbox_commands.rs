@@ -235,6 +235,13 @@ fn the_manual_has_every_command_and_shells_get_their_completions() {
         let heading = format!(".SH \"SWITCHHOOK {}\"", name.to_uppercase());
         assert!(manual.contains(&heading), "{heading} in {manual}");
     }
+    for part in [
+        ".SH FILES\n.TP\n\\fI/etc/switchhook/switchhook.toml",
+        ".SH ENVIRONMENT\n.TP\n\\fBRUST_LOG",
+        ".SH SEE ALSO\n.BR freeswitch (1)",
+    ] {
+        assert!(manual.contains(part), "{part} in {manual}");
+    }
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let completions = workdir.run(&["completions", shell]).done();
         assert!(completions.contains("print-reference"), "{shell}");
