@@ -11,6 +11,8 @@ mod retention;
 mod server;
 mod unpublished;
 
+pub(crate) use call::Finished;
+
 pub use attempt::{ATTEMPTS_KEPT, Attempt, AttemptResult};
 pub use call::{
     CallFilter, CallParties, CallSearch, CallSummary, FinishedCallRecord, FinishedChannel,

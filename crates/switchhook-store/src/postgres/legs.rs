@@ -144,7 +144,7 @@ fn elsewhere(call: &FinishedCallRecord, new: &[(i64, String)]) -> Elsewhere {
 }
 
 /// Forgets channels that are too old, or too many before the row `newest`.
-async fn prune_channels(
+pub(super) async fn prune_channels(
     db: &mut PgConnection,
     newest: i64,
     now_ms: i64,

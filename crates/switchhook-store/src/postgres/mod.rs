@@ -11,6 +11,7 @@ mod channels;
 mod connect;
 mod connection;
 mod error;
+mod finish;
 mod legs;
 mod migrate;
 mod outbox;

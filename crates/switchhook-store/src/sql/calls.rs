@@ -1,21 +1,12 @@
 //! What is written when a call is finished.
 
 use super::{SqlConnection, events, outbox, statements, unpublished, values};
-use crate::model::{CallSummary, FinishedCallRecord};
+use crate::model::{CallSummary, Finished, FinishedCallRecord};
 use crate::new_id;
 use crate::operation::{Operation, Write};
 
 /// Removes a call's legs, inserts its documents and its summary.
 pub(crate) struct FinishCall(pub(crate) FinishedCallRecord);
-
-/// What became of [`FinishCall`].
-pub(crate) enum Finished {
-    /// It is stored. Of each document, whether it is new: another instance, or this one before a
-    /// crash, may have built it already.
-    Stored(Vec<bool>),
-    /// Nothing was changed: calls that another instance finished have these legs.
-    Refused(Vec<String>),
-}
 
 /// Which of a call's channels belong to calls that another instance finished.
 pub(crate) enum Elsewhere {
@@ -33,6 +24,14 @@ impl Operation for FinishCall {
 
     fn switch(&self) -> Option<&str> {
         Some(&self.0.switch)
+    }
+
+    fn finished_call(&self) -> Option<&FinishedCallRecord> {
+        Some(&self.0)
+    }
+
+    fn output_of_call(finished: Finished) -> Option<Finished> {
+        Some(finished)
     }
 }
 
@@ -55,32 +54,48 @@ pub(crate) trait FinishSteps: SqlConnection {
 
 impl<C: FinishSteps> Write<C> for FinishCall {
     async fn apply(&self, db: &mut C, now_ms: i64) -> Result<Finished, sqlx::Error> {
-        let call = &self.0;
-        let elsewhere = db.remember_channels(call, now_ms).await?;
-        if let Elsewhere::Some(legs) = elsewhere {
-            return Ok(Finished::Refused(legs));
-        }
-        db.remove_legs_of(call).await?;
-        if let Elsewhere::All = elsewhere {
-            // The other instance may have seen more legs, and so have used another call UUID.
-            return Ok(Finished::Stored(vec![false; call.documents.len()]));
-        }
-        if let Some(summary) = &call.summary {
-            insert_summary(db, call, summary).await?;
-        }
-        let mut is_new = Vec::with_capacity(call.documents.len());
-        for document in &call.documents {
-            let of_call = (call.switch.as_str(), call.created_us);
-            let inserted =
-                outbox::insert_document(db, of_call, (&new_id(), document), now_ms).await?;
-            is_new.push(inserted);
-        }
-        for event in &call.events {
-            events::insert(db, event, now_ms).await?;
-        }
-        unpublished::insert(db, call, now_ms).await?;
-        Ok(Finished::Stored(is_new))
+        finish(db, &self.0, now_ms).await
     }
+}
+
+/// Finishes a call, step by step.
+pub(crate) async fn finish<C: FinishSteps>(
+    db: &mut C,
+    call: &FinishedCallRecord,
+    now_ms: i64,
+) -> Result<Finished, sqlx::Error> {
+    let elsewhere = db.remember_channels(call, now_ms).await?;
+    if let Elsewhere::Some(legs) = elsewhere {
+        return Ok(Finished::Refused(legs));
+    }
+    db.remove_legs_of(call).await?;
+    if let Elsewhere::All = elsewhere {
+        // The other instance may have seen more legs, and so have used another call UUID.
+        return Ok(Finished::Stored(vec![false; call.documents.len()]));
+    }
+    if let Some(summary) = &call.summary {
+        insert_summary(db, call, summary).await?;
+    }
+    let mut is_new = Vec::with_capacity(call.documents.len());
+    for document in &call.documents {
+        let of_call = (call.switch.as_str(), call.created_us);
+        let inserted = outbox::insert_document(db, of_call, (&new_id(), document), now_ms).await?;
+        is_new.push(inserted);
+    }
+    insert_what_few_have(db, call, now_ms).await?;
+    Ok(Finished::Stored(is_new))
+}
+
+/// Inserts what most calls do not have: last events, and recordings that are waited for.
+pub(crate) async fn insert_what_few_have<C: SqlConnection>(
+    db: &mut C,
+    call: &FinishedCallRecord,
+    now_ms: i64,
+) -> Result<(), sqlx::Error> {
+    for event in &call.events {
+        events::insert(db, event, now_ms).await?;
+    }
+    unpublished::insert(db, call, now_ms).await
 }
 
 async fn insert_summary<C: SqlConnection>(

@@ -6,6 +6,7 @@ use super::{SqlConnection, Value, rows, statements, values};
 use crate::clock::millis;
 use crate::model::{
     AttemptResult, ClaimRequest, ClaimedDocument, DeliveryOutcome, Lease, NewDocument,
+    RequestContent,
 };
 use crate::operation::{CHUNK, Operation, Write};
 
@@ -19,8 +20,7 @@ pub(crate) async fn insert_document<C: SqlConnection>(
     now_ms: i64,
 ) -> Result<bool, sqlx::Error> {
     let content = &document.content;
-    let headers = serde_json::to_string(&content.headers)
-        .map_err(|error| sqlx::Error::Encode(error.into()))?;
+    let headers = headers_json(content)?;
     let values = values![
         webhook_id,
         document.kind.as_str(),
@@ -37,6 +37,11 @@ pub(crate) async fn insert_document<C: SqlConnection>(
     ];
     let inserted = db.run(statements::INSERT_DOCUMENT, values).await?;
     Ok(inserted == 1)
+}
+
+/// Returns a request's headers as the store keeps them.
+pub(crate) fn headers_json(content: &RequestContent) -> Result<String, sqlx::Error> {
+    serde_json::to_string(&content.headers).map_err(|error| sqlx::Error::Encode(error.into()))
 }
 
 /// Stores a background request; the output is `false` when its id is stored already.

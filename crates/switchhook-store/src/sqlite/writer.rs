@@ -9,7 +9,8 @@ use super::error::classify;
 use super::identity::FileIdentity;
 use super::legs::put_leg;
 use crate::StoreError;
-use crate::model::StoredLeg;
+use crate::model::{Finished, FinishedCallRecord, StoredLeg};
+use crate::sql::calls::finish;
 use crate::writer::WriterDatabase;
 
 /// The file and how it is opened.
@@ -65,6 +66,19 @@ impl WriterDatabase for FileWriter {
             put_leg(db, leg).await?;
         }
         Ok(())
+    }
+
+    async fn finish_calls(
+        &self,
+        db: &mut SqliteConnection,
+        calls: &[&FinishedCallRecord],
+        now_ms: i64,
+    ) -> Result<Vec<Finished>, sqlx::Error> {
+        let mut finished = Vec::with_capacity(calls.len());
+        for call in calls {
+            finished.push(finish(db, call, now_ms).await?);
+        }
+        Ok(finished)
     }
 
     async fn commit(&self, db: &mut SqliteConnection) -> Result<(), StoreError> {

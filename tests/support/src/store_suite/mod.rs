@@ -7,6 +7,7 @@ mod delivery;
 mod events;
 mod keeping;
 mod operation;
+mod together;
 mod unpublished;
 
 use std::time::Duration;
@@ -21,6 +22,7 @@ use switchhook_store::{
     NewDocument, PersistedResponse, ReportCursor, Retention, Role, Store, StoreError, StoredLeg,
     new_id,
 };
+pub use together::*;
 pub use unpublished::*;
 
 /// Opens stores on one database.
@@ -149,6 +151,7 @@ macro_rules! conformance {
             an_event_is_stored_once_and_numbered_in_its_call
             what_stands_for_a_gap_is_not_stored_if_another_saw_everything
             the_last_events_come_with_the_end_of_the_call
+            calls_that_end_at_once_are_stored_as_if_each_came_alone
         }
         $crate::tests_of! { #[tokio::test(start_paused = true)] $factory;
             a_leased_document_is_nobody_elses_until_the_lease_ends
