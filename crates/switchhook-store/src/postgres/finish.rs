@@ -8,11 +8,12 @@ use sqlx::postgres::{PgArguments, PgConnection, PgRow, Postgres};
 use sqlx::query::Query;
 
 use super::connection::{text, texts, unnamed};
+use super::elsewhere;
 use super::legs::prune_channels;
 use crate::model::{CallSummary, Finished, FinishedCallRecord, NewDocument};
 use crate::new_id;
 use crate::sql::Columns as _;
-use crate::sql::calls::{finish, insert_what_few_have};
+use crate::sql::calls::{FinishCalls, finish_rest};
 use crate::sql::outbox::headers_json;
 use crate::sql::switches::PRUNE_CHANNELS_EVERY;
 
@@ -70,34 +71,34 @@ const FINISH: &str = "
            ARRAY(SELECT webhook_id FROM inserted) AS inserted,
            (SELECT max(id) FROM remembered WHERE id % $32 = 0) AS newest";
 
-/// Finishes calls that have no Unique-ID in common.
-pub(super) async fn finish_calls(
-    db: &mut PgConnection,
-    calls: &[&FinishedCallRecord],
-    now_ms: i64,
-) -> Result<Vec<Finished>, sqlx::Error> {
-    let documents = documents_of(calls)?;
-    let query = bind_calls(unnamed(FINISH), calls);
-    let query = bind_channels_and_legs(query, calls);
-    let query = bind_documents(query, &documents);
-    let query = query.bind(now_ms).bind(PRUNE_CHANNELS_EVERY);
-    let stored = query.try_map(stored).fetch_one(&mut *db).await?;
-    if let Some(newest) = stored.newest {
-        prune_channels(db, newest, now_ms).await?;
-    }
-    let mut finished = Vec::with_capacity(calls.len());
-    for (n, call) in (1..).zip(calls) {
-        if stored.calls.contains(&n) {
-            insert_what_few_have(db, call, now_ms).await?;
-            let of_call = documents.iter().filter(|one| one.n == n);
-            let is_new = of_call.map(|one| stored.documents.contains(&one.webhook_id));
-            finished.push(Finished::Stored(is_new.collect()));
-        } else {
-            // Another instance finished some of its legs, or all: this says which.
-            finished.push(finish(db, call, now_ms).await?);
+impl FinishCalls for PgConnection {
+    async fn finish_calls(
+        &mut self,
+        calls: &[&FinishedCallRecord],
+        now_ms: i64,
+    ) -> Result<Vec<Finished>, sqlx::Error> {
+        let documents = documents_of(calls)?;
+        let query = bind_calls(unnamed(FINISH), calls);
+        let query = bind_channels_and_legs(query, calls);
+        let query = bind_documents(query, &documents);
+        let query = query.bind(now_ms).bind(PRUNE_CHANNELS_EVERY);
+        let stored = query.try_map(stored).fetch_one(&mut *self).await?;
+        if let Some(newest) = stored.newest {
+            prune_channels(self, newest, now_ms).await?;
         }
+        let mut finished = Vec::with_capacity(calls.len());
+        for (n, call) in (1..).zip(calls) {
+            if stored.calls.contains(&n) {
+                finish_rest(self, call, now_ms).await?;
+                let of_call = documents.iter().filter(|one| one.n == n);
+                let is_new = of_call.map(|one| stored.documents.contains(&one.webhook_id));
+                finished.push(Finished::Stored(is_new.collect()));
+            } else {
+                finished.push(elsewhere::finish(self, call).await?);
+            }
+        }
+        Ok(finished)
     }
-    Ok(finished)
 }
 
 /// What [`FINISH`] stored.

@@ -1,17 +1,15 @@
-//! Legs and finished channels, many in one statement: the round trip to the server costs more
-//! than a row.
+//! Legs, many in one statement: the round trip to the server costs more than a row.
 
 use std::collections::BTreeMap;
 
-use sqlx::postgres::{PgConnection, PgRow};
+use sqlx::postgres::PgConnection;
 
-use super::connection::{text, texts, unnamed};
-use crate::model::{FinishedCallRecord, StoredLeg};
+use super::connection::{texts, unnamed};
+use crate::model::StoredLeg;
 use crate::operation::Write;
-use crate::sql::calls::{Elsewhere, FinishSteps};
 use crate::sql::legs::{PutLeg, RemoveLegs};
-use crate::sql::switches::{CHANNEL_AGE_MS, CHANNELS_KEPT, PRUNE_CHANNELS_EVERY};
-use crate::sql::{Columns as _, SqlConnection as _, values};
+use crate::sql::switches::{CHANNEL_AGE_MS, CHANNELS_KEPT};
+use crate::sql::{SqlConnection as _, values};
 
 impl Write<PgConnection> for PutLeg {
     async fn apply(&self, db: &mut PgConnection, _: i64) -> Result<(), sqlx::Error> {
@@ -82,64 +80,6 @@ impl Write<PgConnection> for RemoveLegs {
         db.run(sql, values![&self.switch, &self.legs[..]])
             .await
             .map(drop)
-    }
-}
-
-impl FinishSteps for PgConnection {
-    async fn remove_legs_of(&mut self, call: &FinishedCallRecord) -> Result<(), sqlx::Error> {
-        let sql = "WITH gone AS (DELETE FROM leg WHERE switch = $1 AND leg_uuid = ANY($2))
-             UPDATE response SET call_uuid = $3
-             WHERE channel_uuid = ANY($2) AND call_uuid <> $3";
-        let values = values![&call.switch, &call.legs[..], &call.call_uuid];
-        self.run(sql, values).await.map(drop)
-    }
-
-    async fn remember_channels(
-        &mut self,
-        call: &FinishedCallRecord,
-        now_ms: i64,
-    ) -> Result<Elsewhere, sqlx::Error> {
-        let created_us: Vec<_> = call.channels.iter().map(|one| one.created_us).collect();
-        let rows = unnamed(
-            "INSERT INTO finished_channel (switch, uuid, created_us, ended_ms)
-             SELECT $1, t.uuid, t.created_us, $4
-             FROM unnest($2::text[], $3::bigint[]) AS t(uuid, created_us)
-             WHERE NOT EXISTS (SELECT 1 FROM finished_channel AS f
-                               WHERE f.switch = $1 AND f.uuid = t.uuid
-                                 AND coalesce(f.created_us, -1) = coalesce(t.created_us, -1))
-             ON CONFLICT DO NOTHING RETURNING id, uuid",
-        )
-        .bind(text(&call.switch))
-        .bind(texts(call.channels.iter().map(|one| one.uuid.as_str())))
-        .bind(created_us)
-        .bind(now_ms)
-        .try_map(|row: PgRow| Ok((row.integer("id")?, row.text("uuid")?)))
-        .fetch_all(&mut *self)
-        .await?;
-        let elsewhere = elsewhere(call, &rows);
-        if let Elsewhere::Some(_) = elsewhere {
-            let ids: Vec<i64> = rows.iter().map(|(id, _)| *id).collect();
-            let sql = "DELETE FROM finished_channel WHERE id = ANY($1)";
-            self.run(sql, values![&ids[..]]).await?;
-            return Ok(elsewhere);
-        }
-        let mut ids = rows.iter().map(|(id, _)| *id);
-        if let Some(newest) = ids.find(|id| id % PRUNE_CHANNELS_EVERY == 0) {
-            prune_channels(self, newest, now_ms).await?;
-        }
-        Ok(elsewhere)
-    }
-}
-
-/// Compares the call's channels with those that were not yet remembered (row and Unique-ID).
-fn elsewhere(call: &FinishedCallRecord, new: &[(i64, String)]) -> Elsewhere {
-    let is_new = |uuid: &str| new.iter().any(|(_, new)| new == uuid);
-    let all = call.channels.iter().map(|one| &one.uuid);
-    let known: Vec<String> = all.filter(|uuid| !is_new(uuid)).cloned().collect();
-    match known.len() {
-        0 => Elsewhere::Nothing,
-        _ if new.is_empty() => Elsewhere::All,
-        _ => Elsewhere::Some(known),
     }
 }
 

@@ -10,6 +10,7 @@ mod caller_data;
 mod channels;
 mod connect;
 mod connection;
+mod elsewhere;
 mod error;
 mod finish;
 mod legs;

@@ -9,12 +9,12 @@ use sqlx::{AssertSqlSafe, Connection as _, Executor as _, Row as _};
 
 use super::connect::Location;
 use super::connection::text;
-use super::finish::finish_calls;
 use super::legs::put_legs;
 use super::schema_gate::SchemaGate;
 use crate::StoreError;
 use crate::clock::millis;
 use crate::model::{Finished, FinishedCallRecord, StoredLeg};
+use crate::sql::calls::FinishCalls as _;
 use crate::writer::WriterDatabase;
 
 /// The longest transaction, with everything that it waits for.
@@ -119,7 +119,7 @@ impl WriterDatabase for ServerWriter {
         calls: &[&FinishedCallRecord],
         now_ms: i64,
     ) -> Result<Vec<Finished>, sqlx::Error> {
-        finish_calls(db, calls, now_ms).await
+        db.finish_calls(calls, now_ms).await
     }
 
     async fn commit(&self, db: &mut PgConnection) -> Result<(), StoreError> {

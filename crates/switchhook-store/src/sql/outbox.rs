@@ -19,9 +19,26 @@ pub(crate) async fn insert_document<C: SqlConnection>(
     (webhook_id, document): (&str, &NewDocument),
     now_ms: i64,
 ) -> Result<bool, sqlx::Error> {
+    let headers = headers_json(&document.content)?;
+    let values = document_values(
+        (switch, created_us),
+        (webhook_id, &headers),
+        document,
+        now_ms,
+    );
+    let inserted = db.run(statements::INSERT_DOCUMENT, &values).await?;
+    Ok(inserted == 1)
+}
+
+/// Returns the values of [`statements::document_row`].
+pub(crate) fn document_values<'a>(
+    (switch, created_us): (&'a str, i64),
+    (webhook_id, headers): (&'a str, &'a str),
+    document: &'a NewDocument,
+    now_ms: i64,
+) -> Vec<Value<'a>> {
     let content = &document.content;
-    let headers = headers_json(content)?;
-    let values = values![
+    values![
         webhook_id,
         document.kind.as_str(),
         switch,
@@ -30,13 +47,12 @@ pub(crate) async fn insert_document<C: SqlConnection>(
         &document.webhook,
         &content.method,
         &content.url,
-        &headers,
+        headers,
         &content.body[..],
         now_ms,
         created_us,
-    ];
-    let inserted = db.run(statements::INSERT_DOCUMENT, values).await?;
-    Ok(inserted == 1)
+    ]
+    .to_vec()
 }
 
 /// Returns a request's headers as the store keeps them.
