@@ -8,7 +8,7 @@ use crate::sql::{SqlConnection as _, Value};
 use futures_util::TryStreamExt as _;
 
 /// How many rows a statement has. Each of the few texts is prepared once.
-const ROWS: [usize; 4] = [64, 16, 4, 1];
+const ROWS: [usize; 5] = [64, 16, 4, 2, 1];
 
 /// A statement whose text repeats a row.
 pub(super) struct ManyRows {
