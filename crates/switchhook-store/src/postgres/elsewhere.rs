@@ -5,8 +5,9 @@ use std::collections::HashSet;
 use sqlx::postgres::{PgConnection, PgRow};
 
 use super::connection::{text, texts, unnamed};
+use super::legs::remove_legs_of_one;
 use crate::model::{Finished, FinishedCallRecord};
-use crate::sql::{Columns as _, SqlConnection as _, values};
+use crate::sql::Columns as _;
 
 /// Finishes a call of which channels are remembered: it is refused, unless all of them are. Then
 /// nothing is left to do but to remove its legs.
@@ -21,11 +22,7 @@ pub(super) async fn finish(
     if elsewhere.len() < call.channels.len() {
         return Ok(Finished::Refused(elsewhere));
     }
-    let sql = "WITH gone AS (DELETE FROM leg WHERE switch = $1 AND leg_uuid = ANY($2))
-         UPDATE response SET call_uuid = $3
-         WHERE channel_uuid = ANY($2) AND call_uuid <> $3";
-    let values = values![&call.switch, &call.legs[..], &call.call_uuid];
-    db.run(sql, values).await?;
+    remove_legs_of_one(db, call).await?;
     // The other instance may have seen more legs, and so have used another call UUID.
     Ok(Finished::Stored(vec![false; call.documents.len()]))
 }

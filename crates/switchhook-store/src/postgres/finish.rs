@@ -1,5 +1,6 @@
 //! Calls that are over, many in a few statements: a statement costs two round trips to the
-//! server, and those of all waiting calls cost as many as those of one.
+//! server, and those of all waiting calls cost as many as those of one. A single row goes by
+//! itself: each array that is unnested costs the server more than the row.
 
 use std::collections::HashSet;
 
@@ -9,13 +10,13 @@ use sqlx::query::Query;
 
 use super::connection::{text, texts, unnamed};
 use super::elsewhere;
-use super::legs::prune_channels;
+use super::legs::{prune_channels, remove_legs_of_one};
 use crate::model::{CallSummary, Finished, FinishedCallRecord, NewDocument};
 use crate::new_id;
-use crate::sql::Columns as _;
-use crate::sql::calls::{FinishCalls, finish_rest};
-use crate::sql::outbox::headers_json;
+use crate::sql::calls::{FinishCalls, finish_rest, summary_values};
+use crate::sql::outbox::{self, headers_json};
 use crate::sql::switches::PRUNE_CHANNELS_EVERY;
+use crate::sql::{Columns as _, SqlConnection as _, statements};
 
 /// Remembers the channels of each call of which none is remembered; returns the places of the
 /// others. The transaction has the lock of their switches, so no other instance remembers one
@@ -134,6 +135,9 @@ async fn remove_legs_of(
     db: &mut PgConnection,
     calls: &[&FinishedCallRecord],
 ) -> Result<(), sqlx::Error> {
+    if let [call] = calls {
+        return remove_legs_of_one(db, call).await;
+    }
     let legs = calls.iter();
     let legs: Vec<_> = legs
         .flat_map(|call| call.legs.iter().map(move |leg| (call, leg)))
@@ -157,11 +161,18 @@ async fn insert_summaries(
     let summaries = calls.iter();
     let summaries = summaries.filter_map(|call| Some((*call, call.summary.as_ref()?)));
     let summaries: Vec<_> = summaries.collect();
-    if summaries.is_empty() {
-        return Ok(());
+    match summaries[..] {
+        [] => Ok(()),
+        [(call, summary)] => {
+            let values = summary_values(call, summary);
+            let inserted = db.run(statements::INSERT_CALL, &values).await;
+            inserted.map(drop)
+        }
+        [..] => {
+            let query = bind_summaries(unnamed(INSERT_CALLS), &summaries);
+            query.execute(db).await.map(drop)
+        }
     }
-    let query = bind_summaries(unnamed(INSERT_CALLS), &summaries);
-    query.execute(db).await.map(drop)
 }
 
 type Bound<'q> = Query<'q, Postgres, PgArguments>;
@@ -229,6 +240,13 @@ async fn insert_documents(
     documents: &[CallDocument<'_>],
     now_ms: i64,
 ) -> Result<HashSet<String>, sqlx::Error> {
+    if let [one] = documents {
+        let of_call = (one.call.switch.as_str(), one.call.created_us);
+        let document = (one.webhook_id.as_str(), one.document);
+        let is_new = outbox::insert_document(db, of_call, document, now_ms).await?;
+        let inserted = is_new.then(|| one.webhook_id.clone());
+        return Ok(inserted.into_iter().collect());
+    }
     if documents.is_empty() {
         return Ok(HashSet::new());
     }

@@ -16,6 +16,10 @@ macro_rules! call_row {
     };
 }
 
+/// A finished call's row; a call that is there already stays as it is.
+pub(crate) const INSERT_CALL: &str =
+    concat!(insert_call!(), call_row!(), " ON CONFLICT DO NOTHING");
+
 /// Marks a call incomplete and replaces its history.
 pub(crate) const MARK_CALL_INCOMPLETE: &str = "UPDATE call SET incomplete = true, story = $1
      WHERE switch = $2 AND call_uuid = $3 AND created_us = $4";
