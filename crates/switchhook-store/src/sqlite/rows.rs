@@ -1,11 +1,11 @@
 //! Statements over many rows: each statement is a turn of SQLite's thread, which costs more than
 //! a row.
 
+use futures_util::TryStreamExt as _;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, Error, SqlSafeStr as _};
 
 use crate::sql::{SqlConnection as _, Value};
-use futures_util::TryStreamExt as _;
 
 /// How many rows a statement has. Each of the few texts is prepared once.
 const ROWS: [usize; 5] = [64, 16, 4, 2, 1];
