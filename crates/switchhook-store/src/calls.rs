@@ -1,10 +1,10 @@
 //! Calls: legs in progress, finished calls, switches, and what reports show.
 
 use super::model::{
-    CallFilter, CallParties, CallSearch, DocumentRow, FinishedCallRecord, FinishedChannel,
-    FinishedChannelPage, PersistedResponse, RecentCall, ReportedCall, StoredLeg,
+    CallFilter, CallParties, CallSearch, DocumentRow, Finished, FinishedCallRecord,
+    FinishedChannel, FinishedChannelPage, PersistedResponse, RecentCall, ReportedCall, StoredLeg,
 };
-use super::sql::calls::{FinishCall, Finished};
+use super::sql::calls::FinishCall;
 use super::sql::legs::{PutLeg, RemoveLegs};
 use super::sql::responses::PersistResponse;
 use super::sql::switches::{PutCdrProgress, PutSwitchName};

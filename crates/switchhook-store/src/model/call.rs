@@ -132,6 +132,15 @@ pub struct CallColumns {
     pub at_most_ms: Option<i64>,
 }
 
+/// What became of a [`FinishedCallRecord`].
+pub(crate) enum Finished {
+    /// It is stored. Of each document, whether it is new: another instance, or this one before a
+    /// crash, may have built it already.
+    Stored(Vec<bool>),
+    /// Nothing was changed: calls that another instance finished have these legs.
+    Refused(Vec<String>),
+}
+
 /// A search among the newest finished calls; every condition must match.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CallSearch {

@@ -13,6 +13,8 @@ mod server;
 mod stat;
 mod unpublished;
 
+pub(crate) use call::Finished;
+
 pub use attempt::{ATTEMPTS_KEPT, Attempt, AttemptResult};
 pub use audit::{AuditEntry, AuditFilter, NewAuditEntry};
 pub use call::{

@@ -6,6 +6,7 @@ use super::{Columns as _, SqlConnection, Value, rows, statements, values};
 use crate::clock::millis;
 use crate::model::{
     AttemptResult, ClaimRequest, ClaimedDocument, DeliveryOutcome, Discarded, Lease, NewDocument,
+    RequestContent,
 };
 use crate::operation::{CHUNK, Operation, Write};
 
@@ -18,10 +19,26 @@ pub(crate) async fn insert_document<C: SqlConnection>(
     (webhook_id, document): (&str, &NewDocument),
     now_ms: i64,
 ) -> Result<bool, sqlx::Error> {
+    let headers = headers_json(&document.content)?;
+    let values = document_values(
+        (switch, created_us),
+        (webhook_id, &headers),
+        document,
+        now_ms,
+    );
+    let inserted = db.run(statements::INSERT_DOCUMENT, &values).await?;
+    Ok(inserted == 1)
+}
+
+/// Returns the values of [`statements::document_row`].
+pub(crate) fn document_values<'a>(
+    (switch, created_us): (&'a str, i64),
+    (webhook_id, headers): (&'a str, &'a str),
+    document: &'a NewDocument,
+    now_ms: i64,
+) -> Vec<Value<'a>> {
     let content = &document.content;
-    let headers = serde_json::to_string(&content.headers)
-        .map_err(|error| sqlx::Error::Encode(error.into()))?;
-    let values = values![
+    values![
         webhook_id,
         document.kind.as_str(),
         switch,
@@ -30,14 +47,18 @@ pub(crate) async fn insert_document<C: SqlConnection>(
         &document.webhook,
         &content.method,
         &content.url,
-        &headers,
+        headers,
         &content.body[..],
         now_ms,
         created_us,
         &document.account,
-    ];
-    let inserted = db.run(statements::INSERT_DOCUMENT, values).await?;
-    Ok(inserted == 1)
+    ]
+    .to_vec()
+}
+
+/// Returns a request's headers as the store keeps them.
+pub(crate) fn headers_json(content: &RequestContent) -> Result<String, sqlx::Error> {
+    serde_json::to_string(&content.headers).map_err(|error| sqlx::Error::Encode(error.into()))
 }
 
 /// Stores a background request; the output is `false` when its id is stored already.

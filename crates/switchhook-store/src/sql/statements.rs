@@ -2,12 +2,25 @@
 
 use super::dialect::select_events;
 
+/// Begins the insertion of rows of [`call_row`].
+macro_rules! insert_call {
+    () => {
+        "INSERT INTO call (switch, call_uuid, created_us, flow, started_ms, answered_ms, ended_ms,
+                           talk_ms, caller, called, legs, hangup_cause, incomplete, story, account, asked)
+         VALUES "
+    };
+}
+
+/// A finished call's row.
+macro_rules! call_row {
+    () => {
+        "($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)"
+    };
+}
+
 /// A finished call's row; a call that is there already stays as it is.
 pub(crate) const INSERT_CALL: &str =
-    "INSERT INTO call (switch, call_uuid, created_us, flow, started_ms, answered_ms, ended_ms,
-                       talk_ms, caller, called, legs, hangup_cause, incomplete, story, account, asked)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
-     ON CONFLICT DO NOTHING";
+    concat!(insert_call!(), call_row!(), " ON CONFLICT DO NOTHING");
 
 /// Marks a call incomplete and replaces its history.
 pub(crate) const MARK_CALL_INCOMPLETE: &str = "UPDATE call SET incomplete = true, story = $1
@@ -46,12 +59,30 @@ pub(crate) const PUT_CDR_PROGRESS: &str = "INSERT INTO cdr_read (switch, until_u
 /// Reads that time.
 pub(crate) const CDR_PROGRESS: &str = "SELECT until_us FROM cdr_read WHERE switch = $1";
 
+/// Begins the insertion of rows of [`document_row`].
+macro_rules! insert_document {
+    () => {
+        "INSERT INTO document (webhook_id, kind, switch, call_uuid, flow, endpoint, method, url,
+                               headers, body, state, due_ms, inserted_ms, created_us, account)
+         VALUES "
+    };
+}
+
+/// A document that is due at `$11`.
+macro_rules! document_row {
+    () => {
+        "($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'waiting', $11, $11, $12, $13)"
+    };
+}
+
+pub(crate) use {call_row, document_row, insert_call, insert_document};
+
 /// A document that is due at `$11`; one that is there already stays as it is.
-pub(crate) const INSERT_DOCUMENT: &str =
-    "INSERT INTO document (webhook_id, kind, switch, call_uuid, flow, endpoint, method, url,
-                           headers, body, state, due_ms, inserted_ms, created_us, account)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'waiting', $11, $11, $12, $13)
-     ON CONFLICT DO NOTHING";
+pub(crate) const INSERT_DOCUMENT: &str = concat!(
+    insert_document!(),
+    document_row!(),
+    " ON CONFLICT DO NOTHING"
+);
 
 /// The numbers and names of a call's events.
 pub(crate) const EVENTS_OF_CALL: &str = "SELECT sequence, fact FROM document

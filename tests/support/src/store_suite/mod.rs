@@ -10,6 +10,7 @@ mod finding;
 mod keeping;
 mod operation;
 mod stats;
+mod together;
 mod unpublished;
 
 use std::time::Duration;
@@ -27,6 +28,7 @@ use switchhook_store::{
     NewDocument, PersistedResponse, ReportCursor, Retention, Role, Store, StoreError, StoredLeg,
     asked_line, new_id,
 };
+pub use together::*;
 pub use unpublished::*;
 
 /// Opens stores on one database.
@@ -166,6 +168,7 @@ macro_rules! conformance {
             the_audit_is_read_newest_first_and_by_its_target
             a_flood_of_refusals_pushes_no_action_out
             events_are_read_by_their_position_and_the_newest_first
+            calls_that_end_at_once_are_stored_as_if_each_came_alone
         }
         $crate::tests_of! { #[tokio::test(start_paused = true)] $factory;
             a_leased_document_is_nobody_elses_until_the_lease_ends
