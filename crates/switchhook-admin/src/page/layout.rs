@@ -195,11 +195,11 @@ impl ServiceStatus {
     /// Makes the pill. Webhooks and switches of all accounts are named to who sees them all.
     fn pill(&self, sees_all: bool) -> Markup {
         let title = |what: &str, names: &[String]| {
-            let names = sees_all.then(|| names.join(", ")).unwrap_or_default();
-            format!(
-                "Calls are served. {what}{}{names}",
-                if sees_all { ": " } else { "." }
-            )
+            if sees_all {
+                format!("Calls are served. {what}: {}", names.join(", "))
+            } else {
+                format!("Calls are served. {what}.")
+            }
         };
         html! {
             @match self {

@@ -40,7 +40,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::call_control::{Answerer, CallControl, CallControlOptions};
+use crate::call_control::{Answerer, CallControl, CallControlOptions, WebhookTasks};
 use crate::config::Config;
 use crate::documents::DocumentBuilder;
 use crate::follow::Password;
@@ -133,10 +133,7 @@ impl Service {
         let places = fd_limit::raise(&config.limits);
         zoneinfo::use_the_newer();
         let metrics = metrics::recorder()?;
-        metrics::start_at_zero(config, &answerers);
-        let tasks = compile::compile_with(config, &answerers)?;
-        metrics::credentials(&tasks);
-        check::log_warnings(config, &tasks);
+        let tasks = compiled(config, &answerers)?;
         let live_calls = Arc::new(LiveCalls::new(config.limits.calls_remembered));
         let breakers = Breakers::of(options::breakers(config));
         let page = PageCells::of(config);
@@ -158,8 +155,8 @@ impl Service {
         let publisher = components::start_publishing(config, &store, &documents);
 
         let mut followers = components::start_followers(config, &store, &documents, &stop_follow);
-        let zones = zoneinfo::follow(stop_follow.clone());
-        followers.tasks.push(tokio::spawn(zones));
+        let zones = tokio::spawn(zoneinfo::follow(stop_follow.clone()));
+        followers.tasks.push(zones);
 
         let call_control = CallControl::new(
             call_control_options(config, &places, &live_calls, &breakers, traces, &store),
@@ -173,14 +170,13 @@ impl Service {
             components::start_calls(config, &call_control, esl_listener, passwords, &stop_calls);
 
         let others = followers.health.into_iter().chain(parked_health);
-        let others = others.chain(publisher.health());
         let checks = readiness::checks(
             esl,
             &call_control,
             store.health(),
             deliveries.health,
             stop_calls.clone(),
-            others.collect(),
+            others.chain(publisher.health()).collect(),
             traces.clone(),
         );
         let stop_http = CancellationToken::new();
@@ -285,6 +281,15 @@ async fn open_store(config: &Config, http_address: SocketAddr) -> Result<Store, 
         ..store_options(config, Role::Serve)
     })
     .await
+}
+
+/// Compiles what asks webhooks, tells its warnings, and starts its metrics.
+fn compiled(config: &Config, answerers: &Answerers) -> Result<WebhookTasks, StartError> {
+    metrics::start_at_zero(config, answerers);
+    let tasks = compile::compile_with(config, answerers)?;
+    metrics::credentials(&tasks);
+    check::log_warnings(config, &tasks);
+    Ok(tasks)
 }
 
 /// Returns the options of the call control, with what it shares with other components.

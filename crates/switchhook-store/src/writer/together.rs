@@ -71,6 +71,7 @@ mod tests {
 
     fn call(uuid: &str, leg: &str, channel: &str, body: usize) -> FinishedCallRecord {
         FinishedCallRecord {
+            asked: String::new(),
             switch: "pbx".into(),
             call_uuid: uuid.into(),
             created_us: 1,
