@@ -1,5 +1,6 @@
 //! The command line and its help.
 
+pub mod credentials;
 pub mod init;
 #[cfg(feature = "lab")]
 pub mod lab;
@@ -87,6 +88,10 @@ pub enum Command {
     Backtest(operator::Backtest),
     /// Print a dashboard for Grafana or alert rules for Prometheus.
     Metrics(operator::Metrics),
+    /// Hash a password for a user of the operator's page.
+    Password(credentials::Password),
+    /// Make a token for a user or a program, and its hash.
+    Token(credentials::Token),
     /// Print the shell completions.
     Completions(Completions),
     /// Print the manual page.

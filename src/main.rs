@@ -31,6 +31,8 @@ fn main() -> ExitCode {
         Command::Restore(args) => commands::restore(&line.config, args),
         Command::Replay(args) => commands::replay(&line.config, args),
         Command::Backtest(args) => commands::backtest(&line.config, args),
+        Command::Password(args) => commands::password(args),
+        Command::Token(args) => commands::token(args),
         Command::Completions(args) => commands::completions(args),
         Command::Man => commands::man(),
     }

@@ -56,6 +56,7 @@ impl Outbox {
                 documents: documents.into(),
                 summary: None,
                 history: String::new(),
+                asked: String::new(),
                 unpublished: None,
                 events: Vec::new(),
             };

@@ -58,6 +58,7 @@ fn with_calls() -> Routes {
                 ..CallSummary::default()
             }),
             history,
+            asked: switchhook_store::asked_line("lookup", "", "line_1"),
             unpublished: None,
             events: Vec::new(),
         };

@@ -24,6 +24,10 @@ pub struct Lab {
     #[arg(long)]
     pub json: bool,
 
+    /// The columns.
+    #[command(flatten)]
+    pub columns: values::Columns,
+
     /// Only scenarios whose name contains one of these.
     #[arg(value_name = "SCENARIO", conflicts_with = "target")]
     pub only: Vec<String>,

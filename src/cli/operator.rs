@@ -2,8 +2,9 @@
 
 use clap::{ArgGroup, Args, Subcommand};
 use switchhook_store::DocumentState;
+use url::Url;
 
-use super::values::{self, Format, Moment, Rate};
+use super::values::{self, Columns, Format, Moment, Rate};
 
 /// `switchhook outbox`.
 #[derive(Debug, Subcommand)]
@@ -29,7 +30,7 @@ pub struct DocumentFilter {
     #[arg(long, value_name = "NAME")]
     pub webhook: Option<String>,
 
-    /// Only documents made since this time: 2h (ago), or 2026-07-31T14:00:00+02:00.
+    /// Only documents made since this time: 2h (ago), 2026-07-31, or 2026-07-31T14:00.
     #[arg(long, value_name = "TIME")]
     pub since: Option<Moment>,
 
@@ -61,6 +62,10 @@ pub struct List {
     /// Print a JSON array instead of the table.
     #[arg(long)]
     pub json: bool,
+
+    /// The columns.
+    #[command(flatten)]
+    pub columns: Columns,
 }
 
 /// `switchhook outbox show`.
@@ -184,7 +189,7 @@ pub struct Report {
     #[arg(long, value_name = "NAME")]
     pub flow: Option<String>,
 
-    /// Only calls that began since this time: 2h (ago), or 2026-07-31T14:00:00+02:00.
+    /// Only calls that began since this time: 2h (ago), 2026-07-31, or 2026-07-31T14:00.
     #[arg(long, value_name = "TIME")]
     pub since: Option<Moment>,
 
@@ -204,6 +209,10 @@ pub struct Report {
     /// apostrophe before it, also a number that begins with +.
     #[arg(long)]
     pub raw: bool,
+
+    /// The columns.
+    #[command(flatten)]
+    pub columns: Columns,
 }
 
 /// `switchhook forget`.
@@ -279,6 +288,10 @@ pub struct Replay {
     /// Use the webhook's settings of --config instead of those in the file.
     #[arg(long)]
     pub with_config: bool,
+
+    /// Name every call, also of those that differ in the same way, and show the commands to the switch.
+    #[arg(long, short)]
+    pub verbose: bool,
 }
 
 /// `switchhook backtest`.
@@ -290,7 +303,7 @@ pub struct Replay {
     switchhook --config changed.toml backtest --json | jq -r '.changes[].call'\n\n\
     It tests the webhooks of that file: it plays recorded calls ([recorder]) again with the recorded\n\
     answer, maps kept answers (persist_response) again, and builds the documents of the outbox again.\n\
-    It shows each call with a difference (- before, + now), what it could not test and why, and each\n\
+    It shows the calls with a difference (- before, + now), equal differences once, what it could not test and why, and each\n\
     path of response.map that never matched. It sends and changes nothing.\n\
     Exit status: 0 no difference, 1 a difference or nothing kept, 2 wrong usage"
 )]
@@ -303,14 +316,18 @@ pub struct Backtest {
     #[arg(long, value_name = "FOLDER")]
     pub recordings: Option<std::path::PathBuf>,
 
-    /// Only kept answers and documents of calls that began since this time: 2h (ago), or
-    /// 2026-07-31T14:00:00+02:00.
+    /// Only kept answers and documents of calls that began since this time: 2h (ago),
+    /// 2026-07-31, or 2026-07-31T14:00.
     #[arg(long, value_name = "TIME")]
     pub since: Option<Moment>,
 
     /// Only those of calls that began before this time.
     #[arg(long, value_name = "TIME")]
     pub until: Option<Moment>,
+
+    /// Name every call, also of those that differ in the same way, and show the commands to the switch.
+    #[arg(long, short)]
+    pub verbose: bool,
 
     /// Print one JSON object: same; changes, each with call, webhook and differences (what, was, is);
     /// and tested: for each webhook the numbers, what was not tested and why, and matches per path.
@@ -334,4 +351,8 @@ pub struct Metrics {
     /// Alert rules, in Prometheus's YAML.
     #[arg(long)]
     pub alerts: bool,
+
+    /// The address of your copy of the page docs/alerts.md, for the links of the alerts
+    #[arg(long, value_name = "URL", requires = "alerts")]
+    pub runbooks: Option<Url>,
 }

@@ -2,18 +2,47 @@
 
 use std::str::FromStr;
 
-use chrono::DateTime;
-use clap::ValueEnum;
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Args, ValueEnum};
 use switchhook_core::clock;
+use switchhook_core::zone::Zone;
 use switchhook_service::report;
 use switchhook_store::DocumentState;
 
-/// A moment: `2h` is two hours ago; the other form is RFC 3339.
+/// A moment: `2h` is two hours ago; other forms are RFC 3339, and a date with or without a time, by the
+/// clock of the account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Moment {
+pub enum Moment {
     /// Unix milliseconds.
-    pub ms: i64,
+    At(i64),
+    /// By the clock of a zone that is not known yet.
+    Local(NaiveDateTime),
+}
+
+impl Moment {
+    /// Returns Unix milliseconds.
+    #[must_use]
+    pub fn ms(self, zone: Zone) -> i64 {
+        match self {
+            Self::At(ms) => ms,
+            Self::Local(clock) => zone.instant(clock).timestamp_millis(),
+        }
+    }
+}
+
+/// How a time without an offset may be written.
+const LOCAL_FORMS: [&str; 4] = [
+    "%Y-%m-%dT%H:%M:%S",
+    "%Y-%m-%dT%H:%M",
+    "%Y-%m-%d %H:%M:%S",
+    "%Y-%m-%d %H:%M",
+];
+
+fn local(text: &str) -> Option<NaiveDateTime> {
+    let mut forms = LOCAL_FORMS.iter();
+    let time = forms.find_map(|form| NaiveDateTime::parse_from_str(text, form).ok());
+    time.or_else(|| Some(text.parse::<NaiveDate>().ok()?.and_time(NaiveTime::MIN)))
 }
 
 impl FromStr for Moment {
@@ -21,19 +50,30 @@ impl FromStr for Moment {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         if let Ok(at) = DateTime::parse_from_rfc3339(text) {
-            return Ok(Self {
-                ms: at.timestamp_millis(),
-            });
+            return Ok(Self::At(at.timestamp_millis()));
+        }
+        if let Some(clock) = local(text) {
+            return Ok(Self::Local(clock));
         }
         let ago = humantime::parse_duration(text).map_err(|_| {
-            "write how long ago, such as 2h or 3days, or a time, such as 2026-07-31T14:00:00+02:00"
+            "write how long ago, such as 2h or 3days, a date, such as 2026-07-31, or a time, such as 2026-07-31T14:00"
         })?;
         // Nothing is older than 1970, so everything matches.
         let ms = clock::since_1970().saturating_sub(ago).as_millis();
-        Ok(Self {
-            ms: i64::try_from(ms).unwrap_or(i64::MAX),
-        })
+        Ok(Self::At(i64::try_from(ms).unwrap_or(i64::MAX)))
     }
+}
+
+/// The columns of a table.
+#[derive(Debug, Default, Clone, Args)]
+pub struct Columns {
+    /// Only these columns, in this order, with commas between.
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub columns: Vec<String>,
+
+    /// Every column, however wide the terminal is.
+    #[arg(long, conflicts_with = "columns")]
+    pub wide: bool,
 }
 
 /// A rate: `10/s`, `600/m`, `1000/h`; a number alone is per second.
@@ -108,13 +148,36 @@ mod tests {
     #[test]
     fn a_moment_is_absolute_or_so_long_ago() {
         let at: Moment = "1970-01-01T01:00:00+01:00".parse().unwrap();
-        assert_eq!(at.ms, 0);
+        assert_eq!(at.ms(Zone::UTC), 0);
         let later: Moment = "1h".parse().unwrap();
         let earlier: Moment = "2h".parse().unwrap();
-        assert!(earlier.ms < later.ms);
-        assert_eq!("10000y".parse(), Ok(Moment { ms: 0 }));
-        for wrong in ["", "2", "yesterday", "2026-07-31", "-2h"] {
+        assert!(earlier.ms(Zone::UTC) < later.ms(Zone::UTC));
+        assert_eq!("10000y".parse(), Ok(Moment::At(0)));
+        for wrong in [
+            "",
+            "2",
+            "yesterday",
+            "2026-02-30",
+            "2026-07-31 25:00",
+            "-2h",
+        ] {
             assert!(wrong.parse::<Moment>().is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn a_moment_without_an_offset_is_by_the_accounts_clock() {
+        let zone = Zone::named("Asia/Kolkata").unwrap();
+        for (text, with_offset) in [
+            ("2026-07-31", "2026-07-31T00:00:00+05:30"),
+            ("2026-07-31 14:00", "2026-07-31T14:00:00+05:30"),
+            ("2026-07-31T14:00", "2026-07-31T14:00:00+05:30"),
+            ("2026-07-31T14:00:05", "2026-07-31T14:00:05+05:30"),
+            ("2026-07-31T14:00:05Z", "2026-07-31T14:00:05+00:00"),
+        ] {
+            let moments = [text, with_offset].map(|text| text.parse::<Moment>().unwrap());
+            let [one, other] = moments.map(|moment| moment.ms(zone));
+            assert_eq!(one, other, "{text}");
         }
     }
 

@@ -7,12 +7,12 @@ use std::process::ExitCode;
 use switchhook_service::call_control::WebhookTasks;
 use switchhook_service::config::Config;
 use switchhook_service::service::compile;
-use switchhook_store::{CallFilter, CallSearch, ReportCursor, Store, StoreError};
+use switchhook_store::{CallFilter, CallSearch, ReportCursor, StoreError};
 use switchhook_tools::backtest::{Backtest, BacktestReport, ChangedCall, WebhookSummary};
 use switchhook_tools::replay::Recording;
 
 use super::counted;
-use super::replay::{printable, shown};
+use super::differences::{self, DifferentCall, printable};
 use super::store_context::StoreContext;
 use crate::cli::operator::Backtest as Args;
 
@@ -39,13 +39,13 @@ async fn run(path: &Path, args: &Args) -> Result<bool, String> {
     let folder = args.recordings.clone().unwrap_or(config.recorder.folder);
     let recordings = files(&folder, args.recordings.is_some())?;
     let context = StoreContext::open(path).await?;
-    let tested = test(&context.store, &tasks, args, recordings).await;
+    let tested = test(&context, &tasks, args, recordings).await;
     context.store.close().await;
     let report = tested?;
     let text = if args.json {
         json(&report)?
     } else {
-        text(&report)
+        text(&report, args.verbose)
     };
     super::write_stdout(&text)?;
     if report.tested.values().all(|tested| tested.total() == 0) {
@@ -72,7 +72,7 @@ fn files(folder: &Path, is_named: bool) -> Result<Vec<PathBuf>, String> {
 }
 
 async fn test(
-    store: &Store,
+    context: &StoreContext,
     tasks: &WebhookTasks,
     args: &Args,
     recordings: Vec<PathBuf>,
@@ -89,17 +89,22 @@ async fn test(
         test
     });
     test = played;
-    let kept = answers(store, args, &mut test).await;
+    let kept = answers(context, args, &mut test).await;
     kept.map_err(|error| error.to_string())?;
-    let sent = documents(store, args, &mut test).await;
+    let sent = documents(context, args, &mut test).await;
     sent.map_err(|error| error.to_string())?;
     Ok(test.finish())
 }
 
-async fn answers(store: &Store, args: &Args, test: &mut Backtest<'_>) -> Result<(), StoreError> {
+async fn answers(
+    context: &StoreContext,
+    args: &Args,
+    test: &mut Backtest<'_>,
+) -> Result<(), StoreError> {
+    let (store, zone) = (&context.store, context.times.zone);
     let filter = CallFilter {
-        from_ms: args.since.map(|since| since.ms),
-        until_ms: args.until.map(|until| until.ms),
+        from_ms: args.since.map(|since| since.ms(zone)),
+        until_ms: args.until.map(|until| until.ms(zone)),
         with_responses_only: true,
         ..CallFilter::default()
     };
@@ -114,14 +119,19 @@ async fn answers(store: &Store, args: &Args, test: &mut Backtest<'_>) -> Result<
 }
 
 /// Tests the documents of the outbox, those of the latest calls first.
-async fn documents(store: &Store, args: &Args, test: &mut Backtest<'_>) -> Result<(), StoreError> {
+async fn documents(
+    context: &StoreContext,
+    args: &Args,
+    test: &mut Backtest<'_>,
+) -> Result<(), StoreError> {
+    let (store, zone) = (&context.store, context.times.zone);
     let mut search = CallSearch {
         limit: PAGE,
         ..CallSearch::default()
     };
     let is_selected = |ms: i64| {
-        args.since.is_none_or(|since| ms >= since.ms)
-            && args.until.is_none_or(|until| ms < until.ms)
+        args.since.is_none_or(|since| ms >= since.ms(zone))
+            && args.until.is_none_or(|until| ms < until.ms(zone))
     };
     loop {
         let calls = store.calls(&search).await?;
@@ -155,29 +165,26 @@ fn json(report: &BacktestReport) -> Result<String, String> {
 }
 
 /// Returns the report as text for a person.
-fn text(report: &BacktestReport) -> String {
-    let mut out = String::new();
-    for changed in &report.changes {
-        // Writing to a String cannot fail.
-        let _ = change(&mut out, changed);
-    }
+fn text(report: &BacktestReport, verbose: bool) -> String {
+    let changed: Vec<_> = report.changes.iter().map(different).collect();
+    let mut out = differences::text(&changed, verbose);
     for (name, tested) in &report.tested {
         let own = report
             .changes
             .iter()
             .filter(|changed| changed.webhook == *name);
+        // Writing to a String cannot fail.
         let _ = summary(&mut out, name, tested, own.count() as u64);
     }
     out
 }
 
-fn change(out: &mut String, changed: &ChangedCall) -> std::fmt::Result {
+fn different(changed: &ChangedCall) -> DifferentCall<'_> {
     let (call, webhook) = (printable(&changed.call), printable(&changed.webhook));
-    writeln!(out, "{call}  {webhook}: different")?;
-    for difference in &changed.differences {
-        out.push_str(&shown(difference));
+    DifferentCall {
+        line: format!("{call}  {webhook}: different"),
+        differences: &changed.differences,
     }
-    Ok(())
 }
 
 fn summary(

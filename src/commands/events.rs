@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 use serde_json::Value;
+use switchhook_core::zone::Zone;
 use switchhook_service::event_feed::{self, EventChoice, EventFeed, POLL_EVERY};
 use switchhook_store::{Caller, DocumentState, StoredEvent, webhook_of};
 use tokio::signal::unix::{SignalKind, signal};
@@ -29,7 +30,7 @@ pub fn events(path: &Path, args: &Events) -> ExitCode {
 }
 
 async fn run(context: &StoreContext, args: &Events) -> Result<(), String> {
-    let choice = choice(args)?;
+    let choice = choice(args, context.times.zone)?;
     if args.follow {
         return follow(context, choice).await;
     }
@@ -41,7 +42,7 @@ async fn run(context: &StoreContext, args: &Events) -> Result<(), String> {
     print(&found, &context.times).map(drop)
 }
 
-fn choice(args: &Events) -> Result<EventChoice, String> {
+fn choice(args: &Events, zone: Zone) -> Result<EventChoice, String> {
     let number = args.number.as_deref().map(|number| {
         let empty = || "--number is empty; write a number, such as +4930123456".to_owned();
         Caller::new(number).ok_or_else(empty)
@@ -50,7 +51,7 @@ fn choice(args: &Events) -> Result<EventChoice, String> {
         flow: args.flow.clone(),
         account: args.account.clone(),
         number: number.transpose()?,
-        from_ms: args.since.map(|since| since.ms),
+        from_ms: args.since.map(|since| since.ms(zone)),
     })
 }
 

@@ -66,6 +66,8 @@ async fn run(
             break;
         }
     }
+    // Without the number, which is forgotten.
+    context.audit("forget", "a caller", "erased").await;
     let scrubbed = context.store.scrub().await;
     let scrubbed = scrubbed.map_err(|error| format!("the data is erased, but {error}"))?;
     super::write_stdout(after(scrubbed))?;

@@ -8,6 +8,44 @@ use clap_mangen::Man;
 
 use crate::cli::{CommandLine, Completions};
 
+/// What is around the program, as the package installs it.
+const SURROUNDINGS: &str = r#".SH FILES
+.TP
+\fI/etc/switchhook/switchhook.toml\fR
+The configuration of the packaged service. Without \fB\-\-config\fR, the commands read
+\fIswitchhook.toml\fR in the current folder.
+.TP
+\fI/etc/switchhook/environment\fR
+Secrets of the packaged service, a NAME=VALUE a line; mode 0600.
+.TP
+\fI/var/lib/switchhook/switchhook.db\fR
+The store: calls, documents, deliveries. Beside it are \fI\-wal\fR, \fI\-shm\fR and a lock.
+.TP
+\fI/usr/share/switchhook/\fR
+The dialplan for FreeSWITCH, a configuration with every setting, and its JSON Schema.
+.TP
+\fI/usr/share/doc/switchhook/\fR
+The manual, and examples of receivers, proxies and deployments.
+.SH ENVIRONMENT
+.TP
+\fBRUST_LOG\fR
+The level of the log, \fBinfo\fR by default: \fBdebug\fR, or a level for a module,
+\fBinfo,switchhook_webhook=debug\fR.
+.TP
+\fBTZDIR\fR
+The folder of the system's time zone database.
+.TP
+\fBSWITCHHOOK_HTTP_TOKEN\fR and others
+Secrets, under the names that the configuration gives them (\fBhttp_token_env\fR,
+\fBpassword_env\fR).
+.SH SEE ALSO
+.BR freeswitch (1),
+.BR fs_cli (1),
+.BR systemctl (1),
+.BR journalctl (1),
+.BR promtool (1)
+"#;
+
 /// Prints the completions of a shell.
 #[must_use]
 pub fn completions(args: &Completions) -> ExitCode {
@@ -29,6 +67,7 @@ fn page() -> Result<Vec<u8>, String> {
     line.build();
     program(&Man::new(line.clone()), &mut text)
         .and_then(|()| commands(&line, &mut text))
+        .and_then(|()| text.write_all(SURROUNDINGS.as_bytes()))
         .map_err(|error| format!("cannot write the manual page: {error}"))?;
     Ok(text)
 }

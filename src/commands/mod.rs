@@ -4,6 +4,8 @@ mod backtest;
 mod backup;
 mod call;
 mod check;
+mod credentials;
+mod differences;
 mod doctor;
 mod events;
 mod forget;
@@ -27,6 +29,7 @@ pub use backtest::backtest;
 pub use backup::{backup, restore};
 pub use call::call;
 pub use check::check;
+pub use credentials::{password, token};
 pub use doctor::doctor;
 pub use events::events;
 pub use forget::forget;
@@ -91,6 +94,16 @@ fn write_stdout(text: &str) -> Result<(), String> {
 /// Writes to standard error. Nobody can be told if that fails.
 fn write_stderr(text: &str) {
     drop(output::stderr(text));
+}
+
+/// Says which columns a terminal has no room for.
+fn say_left_out(columns: &[String]) {
+    if !columns.is_empty() {
+        let columns = columns.join(", ");
+        write_stderr(&format!(
+            "no room for: {columns}; --wide shows every column, --columns those you name\n"
+        ));
+    }
 }
 
 fn counted(number: u64, one: &str, many: &str) -> String {

@@ -3,7 +3,11 @@
 
 use std::io::{self, IsTerminal as _, Write};
 
+use comfy_table::Table;
 use switchhook_core::printable;
+use switchhook_service::listing::Layout;
+
+use crate::cli::values::Columns;
 
 /// Writes text of any number of lines to standard output.
 ///
@@ -24,6 +28,15 @@ pub(super) fn stderr(text: &str) -> io::Result<()> {
 fn write(out: &mut impl Write, text: &str) -> io::Result<()> {
     out.write_all(printable::lines(text).as_bytes())?;
     out.flush()
+}
+
+/// Returns the layout of a list on standard output.
+pub(super) fn layout(columns: &Columns) -> Layout {
+    Layout {
+        width: Table::new().width(),
+        wide: columns.wide,
+        columns: columns.columns.clone(),
+    }
 }
 
 /// Standard output for text that comes in parts, each of whole characters.

@@ -7,6 +7,7 @@ use switchhook_service::config::Config;
 use switchhook_service::recorder::RecordedEvent;
 use switchhook_tools::replay::{self, Difference, Recording};
 
+use super::differences::{self, DifferentCall, printable};
 use crate::cli::operator::Replay;
 
 /// Plays recorded calls again and prints the differences.
@@ -23,44 +24,57 @@ fn run(path: &Path, args: &Replay) -> Result<bool, String> {
     } else {
         None
     };
-    let mut same = true;
+    let mut played = Vec::new();
+    let mut all = true;
     for file in &args.files {
         match play(file, config.as_ref()) {
-            Ok((text, is_same)) => {
-                super::write_stdout(&text)?;
-                same &= is_same;
-            }
+            Ok(call) if call.differences.is_empty() => super::write_stdout(&call.line("the same"))?,
+            Ok(call) => played.push(call),
             Err(error) => {
                 super::write_stderr(&format!("switchhook: {error}\n"));
-                same = false;
+                all = false;
             }
         }
     }
-    Ok(same)
+    let different: Vec<_> = played.iter().map(PlayedCall::different).collect();
+    super::write_stdout(&differences::text(&different, args.verbose))?;
+    Ok(all && played.is_empty())
 }
 
-fn play(file: &Path, config: Option<&Config>) -> Result<(String, bool), String> {
+/// A recorded call that was played again.
+struct PlayedCall {
+    name: String,
+    differences: Vec<Difference>,
+}
+
+impl PlayedCall {
+    fn line(&self, verdict: &str) -> String {
+        format!("{}: {verdict}\n", self.name)
+    }
+
+    fn different(&self) -> DifferentCall<'_> {
+        DifferentCall {
+            line: format!("{}: different", self.name),
+            differences: &self.differences,
+        }
+    }
+}
+
+fn play(file: &Path, config: Option<&Config>) -> Result<PlayedCall, String> {
     let recording = Recording::read(file).map_err(|error| error.to_string())?;
     let played = replay::play(&recording, config);
     let played = played.map_err(|error| format!("{}: {error}", file.display()))?;
-    let differences = replay::compare(&recording, &played);
-    let verdict = if differences.is_empty() {
-        "the same"
-    } else {
-        "different"
-    };
     let header = &recording.header;
-    let mut text = format!(
-        "{}  {}  {}  {}: {verdict}\n",
-        file.display(),
-        printable(&header.uuid),
-        printable(&header.webhook),
-        ended(&played.end)
-    );
-    differences
-        .iter()
-        .for_each(|difference| text.push_str(&shown(difference)));
-    Ok((text, differences.is_empty()))
+    Ok(PlayedCall {
+        name: format!(
+            "{}  {}  {}  {}",
+            file.display(),
+            printable(&header.uuid),
+            printable(&header.webhook),
+            ended(&played.end)
+        ),
+        differences: replay::compare(&recording, &played),
+    })
 }
 
 fn ended(end: &RecordedEvent) -> String {
@@ -69,30 +83,4 @@ fn ended(end: &RecordedEvent) -> String {
     };
     let reason = reason.as_deref().map(|reason| format!(" {reason}"));
     format!("{ending}{}", reason.unwrap_or_default())
-}
-
-/// Returns a difference: its name, then the old and the new value below it.
-pub fn shown(difference: &Difference) -> String {
-    let side = |sign: &str, text: &Option<String>| match text {
-        Some(text) => format!("    {sign} {}\n", printable(text)),
-        None => String::new(),
-    };
-    format!(
-        "  {}\n{}{}",
-        printable(&difference.what),
-        side("-", &difference.was),
-        side("+", &difference.is)
-    )
-}
-
-/// Escapes control characters: text of a call must not control the terminal.
-pub fn printable(text: &str) -> String {
-    let safe = |c: char| {
-        if c.is_control() {
-            c.escape_default().to_string()
-        } else {
-            c.to_string()
-        }
-    };
-    text.chars().map(safe).collect()
 }

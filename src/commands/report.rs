@@ -5,12 +5,13 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use switchhook_service::report::{self, ReportError, ReportOptions};
+use switchhook_service::report::{self, ReportError, ReportOptions, ReportSummary};
 use switchhook_store::CallFilter;
 
 use super::output::Stdout;
 use super::store_context::StoreContext;
 use crate::cli::operator::Report;
+use crate::cli::values::Format;
 
 /// Bytes that are written at a time; whole lines, so that no character is torn.
 const PART: usize = 64 * 1024;
@@ -38,24 +39,28 @@ fn output(args: &Report) -> Stdout {
 }
 
 async fn write(context: &StoreContext, args: &Report) -> Result<(), String> {
+    if matches!(args.format, Format::Json) && !args.columns.columns.is_empty() {
+        return Err("--columns is for tables and CSV; JSON has every field".into());
+    }
     let options = ReportOptions {
         filter: CallFilter {
             flow: args.flow.clone(),
-            from_ms: args.since.map(|since| since.ms),
-            until_ms: args.until.map(|until| until.ms),
+            from_ms: args.since.map(|since| since.ms(context.times.zone)),
+            until_ms: args.until.map(|until| until.ms(context.times.zone)),
             with_responses_only: args.persisted_only,
         },
         format: args.format.into(),
         tenants: Arc::clone(&context.tenants),
         raw: args.raw,
+        layout: super::output::layout(&args.columns),
         ..ReportOptions::default()
     };
     let mut out = LineWriter::with_capacity(PART, output(args));
     let written = report::write(&context.store, &options, &mut out).await;
-    let flushed = written.and_then(|calls| Ok(out.flush().map(|()| calls)?));
+    let flushed = written.and_then(|summary| Ok(out.flush().map(|()| summary)?));
     match flushed {
-        Ok(0) => super::write_stderr("no calls\n"),
-        Ok(_) => {}
+        Ok(ReportSummary { calls: 0, .. }) => super::write_stderr("no calls\n"),
+        Ok(summary) => super::say_left_out(&summary.left_out),
         Err(ReportError::Output(error)) if error.kind() == ErrorKind::BrokenPipe => {}
         Err(error) => return Err(error.to_string()),
     }

@@ -7,6 +7,7 @@ use metrics::gauge;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, info, warn};
 
+use switchhook_core::mask::Mask;
 use switchhook_core::metric_names;
 use switchhook_service::config::Config;
 use switchhook_service::service::{Service, needs_restart};
@@ -23,11 +24,12 @@ async fn run(path: &Path) -> Result<(), String> {
     let mut signals =
         Signals::new().map_err(|error| format!("cannot install the signal handlers: {error}"))?;
     let config = Config::load(path).map_err(|faults| faults.to_string())?;
+    super::log::mask_numbers(Mask(config.account.mask_numbers));
     let service = Service::start(&config)
         .await
         .map_err(|error| error.to_string())?;
     while signals.next().await == StopOrReload::Reload {
-        reload(&service, &config, path);
+        reload(&service, &config, path).await;
     }
     info!(
         calls = service.on_hold(),
@@ -40,12 +42,13 @@ async fn run(path: &Path) -> Result<(), String> {
 }
 
 /// Reloads the configuration. `running` is the one that the service was started with.
-fn reload(service: &Service, running: &Config, path: &Path) {
+async fn reload(service: &Service, running: &Config, path: &Path) {
     let loaded = Config::load(path).map_err(|faults| faults.to_string());
     let reloaded = loaded.and_then(|config| {
         let done = service.reload(&config).map_err(|error| error.to_string());
         done.map(|()| needs_restart(running, &config))
     });
+    service.note_reload(&reloaded).await;
     match reloaded {
         Ok(names) if names.is_empty() => info!("reloaded the configuration"),
         Ok(names) => {

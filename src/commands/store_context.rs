@@ -12,7 +12,7 @@ use switchhook_core::timestamp;
 use switchhook_core::zone::Zone;
 use switchhook_service::config::Config;
 use switchhook_service::service::{store_options, tenants};
-use switchhook_store::{Role, Store, webhook_of};
+use switchhook_store::{NewAuditEntry, Role, Store, webhook_of};
 
 /// The store, and the settings that its commands need.
 pub struct StoreContext {
@@ -52,6 +52,27 @@ impl StoreContext {
         let pauses = self.store.pauses().await;
         let pauses = pauses.map_err(|error| error.to_string())?;
         Ok(pauses.into_iter().collect())
+    }
+
+    /// Notes in the audit what this command did. The command has done it, so a failure is a warning.
+    pub async fn audit(&self, action: &str, target: &str, result: &str) {
+        // Who can open the store could write anything: the name is for colleagues.
+        let names = ["SUDO_USER", "USER", "LOGNAME"];
+        let names = names.iter().filter_map(|name| std::env::var(name).ok());
+        let entry = NewAuditEntry {
+            who: names
+                .into_iter()
+                .find(|name| !name.is_empty())
+                .unwrap_or_default(),
+            origin: "command line".into(),
+            action: action.into(),
+            target: target.into(),
+            result: result.into(),
+            refused: false,
+        };
+        if let Err(error) = self.store.put_audit(entry).await {
+            super::write_stderr(&format!("the audit does not have this: {error}\n"));
+        }
     }
 
     /// Checks that the configuration has a webhook of this name: a name without documents may be

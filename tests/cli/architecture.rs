@@ -343,7 +343,7 @@ fn a_circle_over_a_reexport_is_found() {
 }
 
 /// The files that drive a [`eslclient::Connection`] themselves; `docs/architecture.md` says why.
-const DRIVERS: [&str; 9] = [
+const DRIVERS: [&str; 10] = [
     // The call on its own socket.
     "call_control/call_connection.rs",
     "call_control/call_task.rs",
@@ -352,6 +352,7 @@ const DRIVERS: [&str; 9] = [
     // A replay's stream becomes a `Client`.
     "call_control/park/call.rs",
     // The follower.
+    "follow/clock_check.rs",
     "follow/event_loop.rs",
     "follow/follower.rs",
     "follow/link.rs",

@@ -116,7 +116,7 @@ fn a_place_where_no_store_can_be_is_a_warning_of_check_and_a_fault_of_doctor() {
 /// warned of, and words of its cure.
 #[rustfmt::skip]
 const EXPOSED: [(&str, &str, &str, &str); 10] = [
-    ("esl = \"127.0.0.1:0\"\nhttp = \"0.0.0.0:0\"", "", "listen.http", "a proxy that authenticates"),
+    ("esl = \"127.0.0.1:0\"\nhttp = \"0.0.0.0:0\"", "", "listen.http", "add [users.NAME] or [trusted_proxy]"),
     ("esl = \"0.0.0.0:0\"\nhttp = \"127.0.0.1:0\"", "", "listen.esl", "list the switches in listen.allow"),
     ("esl = \"[::]:0\"\nhttp = \"127.0.0.1:0\"", "", "listen.esl", "list the switches in listen.allow"),
     (

@@ -54,10 +54,14 @@ fn built_in(resolve: &Value) -> BTreeSet<&str> {
     found
 }
 
-fn allowed() -> Vec<String> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/deny.toml");
+fn document(file: &str) -> toml_edit::DocumentMut {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
     let text = std::fs::read_to_string(path).unwrap();
-    let document: toml_edit::DocumentMut = text.parse().unwrap();
+    text.parse().unwrap()
+}
+
+fn allowed() -> Vec<String> {
+    let document = document("deny.toml");
     let allow = document["licenses"]["allow"].as_array().unwrap();
     let names = allow.iter().map(|name| name.as_str().unwrap().to_owned());
     names.collect()
@@ -138,4 +142,14 @@ fn the_tests_use_the_dependencies_that_the_program_was_built_with() {
         built_twice.is_empty(),
         "see `indexmap` in Cargo.toml: {built_twice:#?}"
     );
+}
+
+#[test]
+fn the_notices_of_the_package_may_have_the_licences_that_are_allowed() {
+    let about = document("packaging/about.toml");
+    let accepted = about["accepted"].as_array().unwrap().iter();
+    let accepted: Vec<_> = accepted
+        .map(|one| one.as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(accepted, allowed());
 }

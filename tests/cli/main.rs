@@ -6,6 +6,7 @@ mod check;
 mod commands;
 mod cures;
 mod dependencies;
+mod deployed;
 mod doctor;
 mod manual;
 mod package;

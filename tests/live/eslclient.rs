@@ -244,3 +244,75 @@ async fn the_switch_has_every_event_and_skips_an_unknown_one_beside_a_known_one(
     let beside = told("event json CHANNEL_ANSWERED HEARTBEAT").await;
     assert!(beside.unwrap().starts_with("+OK"));
 }
+
+#[tokio::test]
+#[ignore = "needs a FreeSWITCH"]
+async fn early_media_is_no_answer_and_a_call_that_rings_can_be_ended() {
+    let (client, _events) = connect().await;
+    // A leg that sends media and never answers.
+    let rings = Originate::new(Endpoint::custom("loopback/app=sleep:20000"));
+    let rings = rings.timeout(Duration::from_secs(1));
+    let cause = |error: Error| error.refusal().and_then(eslclient::Refusal::cause);
+    let job = client.originate(&rings).await.unwrap();
+    assert_eq!(
+        cause(job.channel().await.unwrap_err()),
+        Some(HangupCause::NoAnswer)
+    );
+    let early = client.originate(&rings.clone().early_media()).await;
+    let channel = early.unwrap().channel().await.unwrap();
+    channel.hangup(&HangupCause::NormalClearing).await.unwrap();
+    let uuid = eslclient::random_uuid();
+    let long = Originate::new(Endpoint::custom("loopback/app=sleep:20000")).uuid(&uuid);
+    let job = client.originate(&long).await.unwrap();
+    // The channel is there a moment after the job began.
+    while let Err(error) = client
+        .channel(&uuid)
+        .hangup(&HangupCause::OriginatorCancel)
+        .await
+    {
+        assert!(error.refusal().is_some(), "{error}");
+    }
+    assert_eq!(
+        cause(job.channel().await.unwrap_err()),
+        Some(HangupCause::OriginatorCancel)
+    );
+}
+
+#[tokio::test]
+#[ignore = "needs a FreeSWITCH"]
+async fn a_hangup_during_an_application_is_always_told_with_its_cause() {
+    let (client, _events) = connect().await;
+    let server = Server::bind("127.0.0.1:0").await.unwrap();
+    for linger in [None, Some(Duration::from_secs(5))] {
+        let server = ServerOptions::default().linger(linger);
+        let server = Server::bind("127.0.0.1:0")
+            .await
+            .unwrap()
+            .with_options(server);
+        let to = format!("{} async full", server.address());
+        for _ in 0..3 {
+            let job = client.originate(&phone().application("socket", &to)).await;
+            let call = server.accept().await.unwrap().open().await.unwrap();
+            let channel = job.unwrap().channel().await.unwrap();
+            let playing = call.channel.playback("tone_stream://%(20000,0,640)");
+            let ending = channel.hangup(&HangupCause::UserBusy);
+            let (played, ended) = tokio::join!(playing, ending);
+            ended.unwrap();
+            let text = played.unwrap_err().to_string();
+            assert!(
+                text.ends_with("the channel was hung up: USER_BUSY"),
+                "{text}"
+            );
+        }
+    }
+    let to = format!("{} async full", server.address());
+    let job = client.originate(&phone().application("socket", &to)).await;
+    let call = server.accept().await.unwrap().open().await.unwrap();
+    let missing = call.channel.playback("/no/such/file.wav").await;
+    assert!(
+        matches!(&missing, Err(Error::Playback { response, .. }) if response == "FILE NOT FOUND"),
+        "{missing:?}"
+    );
+    let channel = job.unwrap().channel().await.unwrap();
+    channel.hangup(&HangupCause::NormalClearing).await.unwrap();
+}

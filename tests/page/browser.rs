@@ -140,6 +140,16 @@ impl Browser {
             .await;
     }
 
+    /// Moves the pointer onto an element.
+    pub async fn point_at(&self, selector: &str) {
+        let id = self.element(selector).await;
+        let onto = json!({"element-6066-11e4-a52e-4f735466cecf": id});
+        let actions = json!({"actions": [{"type": "pointer", "id": "mouse", "actions": [
+            {"type": "pointerMove", "duration": 0, "x": 3, "y": 0, "origin": onto},
+            {"type": "pointerMove", "duration": 0, "x": 0, "y": 0, "origin": onto}]}]});
+        self.command("/actions", &actions).await;
+    }
+
     /// Types into an element, as a person does.
     pub async fn type_into(&self, selector: &str, text: &str) {
         let id = self.element(selector).await;

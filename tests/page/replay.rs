@@ -28,7 +28,7 @@ async fn a_document_that_nobody_took_is_sent_again_after_a_dry_run() {
     let row = browser.text(".calls .parties").await;
     assert!(row.contains("→") && row.contains("to completed"), "{row}");
     fixture.inbox.answers(Answer::Status(200));
-    browser.click(".actions .button").await;
+    browser.click(".actions a.again").await;
     browser
         .wait_until("location.pathname === '/outbox/replay'")
         .await;

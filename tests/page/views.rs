@@ -102,6 +102,8 @@ async fn every_view_is_accessible_on_a_desk_and_on_a_phone_in_light_and_in_dark(
     let views = [
         "/",
         "/calls",
+        "/calls?q=1&reason=SUCCESS",
+        "/time?window=15m",
         &call,
         "/webhooks",
         "/webhooks/lookup/try",
@@ -213,4 +215,81 @@ async fn numbers_are_masked_on_every_view_and_nowhere_else() {
         }
         fixture.service.stop().await;
     }
+}
+
+/// Views over a full store.
+const VIEWS: [&str; 14] = [
+    "/",
+    "/calls",
+    "/calls?line=1&reason=TIMEOUT&account=acme",
+    "/calls?reason=BLOCKED_ADDRESS",
+    "/calls?q=did+not+answer",
+    "/calls?q=nothing+like+it",
+    "/time?window=15m",
+    "/time?window=1h",
+    "/time?window=24h",
+    "/time?window=7d",
+    "/webhooks",
+    "/outbox",
+    "/outbox?state=dead",
+    "/switches",
+];
+
+/// Bytes of a view with its style and script, as a browser that has none of it loads them.
+const WEIGHT: usize = 60 * 1024;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_view_weighs_more_than_sixty_kilobytes_however_much_the_store_has() {
+    let fixture = Fixture::new().await;
+    let uuid = fixture.call(RECORDED, 503, BUSY).await;
+    fixture.fill(1_000).await;
+    let call = format!("/calls/{uuid}");
+    let file = regex::Regex::new("\"(/files/[^\"]+)\"").unwrap();
+    for view in VIEWS.into_iter().chain([call.as_str()]) {
+        let page = read(&fixture, view).await;
+        let mut weight = page.len();
+        for file in file.captures_iter(&page) {
+            weight += read(&fixture, &file[1]).await.len();
+        }
+        assert!(weight > page.len() + 10_000, "{view}: its files count");
+        assert!(weight <= WEIGHT, "{view}: {weight} bytes");
+    }
+    fixture.service.stop().await;
+}
+
+/// Prints how fast the views are: `cargo test --test page views_over -- --ignored --nocapture`.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a measurement: it fills a store with a million calls"]
+async fn views_over_a_million_calls() {
+    let fixture = Fixture::new().await;
+    let Some(browser) = Browser::start().await else {
+        return;
+    };
+    fixture.call(RECORDED, 503, BUSY).await;
+    fixture.fill(1_000_000).await;
+    println!(
+        "{:<44} {:>12} {:>12}",
+        "median of five, ms", "first byte", "first paint"
+    );
+    for view in VIEWS {
+        let mut times = Vec::new();
+        for _ in 0..5 {
+            browser.go(&fixture.url(view)).await;
+            let painted = "performance.getEntriesByName('first-contentful-paint').length > 0";
+            browser.wait_until(painted).await;
+            let times_of = "const [page] = performance.getEntriesByType('navigation');\
+                            const [paint] = performance.getEntriesByName('first-contentful-paint');\
+                            return [page.responseStart - page.requestStart, paint.startTime];";
+            let both = browser.run(times_of).await;
+            times.push([0, 1].map(|at| both[at].as_f64().unwrap()));
+        }
+        let median = |at: usize| {
+            let mut all: Vec<f64> = times.iter().map(|both| both[at]).collect();
+            all.sort_by(f64::total_cmp);
+            all[all.len() / 2]
+        };
+        println!("{view:<44} {:>12.0} {:>12.0}", median(0), median(1));
+    }
+    drop(browser);
+    fixture.service.stop().await;
 }

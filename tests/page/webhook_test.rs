@@ -13,7 +13,7 @@ async fn a_webhook_is_tried_with_given_variables_and_only_when_the_button_is_pre
         return;
     };
     browser.go(&fixture.url("/webhooks")).await;
-    browser.click("a[aria-label='Try lookup']").await;
+    browser.click("a[aria-label='Try it: lookup']").await;
     browser
         .wait_until("location.pathname === '/webhooks/lookup/try'")
         .await;

@@ -70,10 +70,19 @@ pub enum Error {
         /// The time that was allowed.
         within: Duration,
     },
-    /// The TCP connection failed.
+    /// A background job has not ended in time. It goes on.
     #[error(
-        "cannot connect to {address}: {source}; is FreeSWITCH running, and do listen-ip and listen-port of event_socket.conf match this address?"
+        "job {job} has not ended after {within:?} and goes on: wait longer, or end what it does \
+         (a call that rings, by `Channel::hangup` with its UUID)"
     )]
+    JobRuns {
+        /// The job's UUID.
+        job: String,
+        /// The time that was allowed.
+        within: Duration,
+    },
+    /// The TCP connection failed.
+    #[error("cannot connect to {address}: {source}; {}", cure_of_connecting(source.kind()))]
     Connect {
         /// The address.
         address: String,
@@ -111,14 +120,14 @@ pub enum Error {
     },
     /// The switch's ACL refuses the client's address.
     #[error(
-        "the switch refuses this address ({text}): add it to the list that apply-inbound-acl of event_socket.conf names"
+        "the switch refuses this address ({text}): add it to the list that apply-inbound-acl of event_socket.conf.xml names"
     )]
     Denied {
         /// The switch's text.
         text: String,
     },
     /// The password is wrong.
-    #[error("the switch rejects the password: use the one in event_socket.conf")]
+    #[error("the switch rejects the password: use the one in event_socket.conf.xml")]
     BadPassword,
     /// The switch refused a command with `-ERR …` or `-USAGE …`.
     #[error(transparent)]
@@ -127,7 +136,7 @@ pub enum Error {
     #[error(transparent)]
     Command(#[from] CommandError),
     /// The connection ended before the reply. The switch may have run the command.
-    #[error("the connection to the switch ended before the reply: {cause}; connect again")]
+    #[error("the connection to the switch ended before the reply: {cause}")]
     Lost {
         /// Why the connection ended.
         cause: Arc<Self>,
@@ -149,6 +158,16 @@ pub enum Error {
         /// The number of events that wait.
         waiting: usize,
     },
+    /// The switch could not play a file or a stream.
+    #[error(
+        "the switch answers {response:?} to playback of {file:?}: does it have this file, and the module of this stream?"
+    )]
+    Playback {
+        /// The file, as it was given.
+        file: String,
+        /// The switch's word: `FILE NOT FOUND` or `PLAYBACK ERROR`.
+        response: String,
+    },
     /// The channel was hung up before what the program waited for.
     #[error("the channel was hung up{}", cause.as_ref().map(|cause| format!(": {cause}")).unwrap_or_default())]
     HungUp {
@@ -157,7 +176,22 @@ pub enum Error {
     },
 }
 
+/// Returns what to look at when a connection fails.
+fn cure_of_connecting(kind: io::ErrorKind) -> &'static str {
+    if kind == io::ErrorKind::InvalidInput {
+        return "write the address as HOST or HOST:PORT";
+    }
+    "is the host right, is FreeSWITCH running, and do listen-ip and listen-port of \
+     event_socket.conf.xml match this address?"
+}
+
 /// Whether another attempt makes sense, from [`Error::retry`].
+///
+/// | | Errors |
+/// |---|---|
+/// | `No` | [`Error::BadPassword`], [`Error::Denied`], [`Error::Refused`], [`Error::Command`], [`Error::Listen`], [`Error::NotAsyncFull`], [`Error::Playback`], [`Error::HungUp`], a limit that was passed, an address that is none |
+/// | `Later` | [`Error::Timeout`], [`Error::JobRuns`], [`Error::EventsNotRead`] |
+/// | `Reconnect` | all others; [`Error::Lost`] as its cause |
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Retry {
@@ -186,14 +220,20 @@ impl Error {
         match self {
             Self::Lost { cause } => cause.retry(),
             Self::Decode(error) if error.is_limit() => Retry::No,
+            Self::Connect { source, .. } if source.kind() == io::ErrorKind::InvalidInput => {
+                Retry::No
+            }
             Self::BadPassword
             | Self::Denied { .. }
             | Self::Refused(_)
             | Self::Command(_)
             | Self::Listen { .. }
             | Self::NotAsyncFull { .. }
+            | Self::Playback { .. }
             | Self::HungUp { .. } => Retry::No,
-            Self::Timeout { .. } | Self::EventsNotRead { .. } => Retry::Later,
+            Self::Timeout { .. } | Self::JobRuns { .. } | Self::EventsNotRead { .. } => {
+                Retry::Later
+            }
             Self::Closed { .. }
             | Self::Goodbye { .. }
             | Self::Cut { .. }

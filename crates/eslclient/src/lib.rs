@@ -54,3 +54,4 @@ pub use reply::Reply;
 pub use server::{Arrival, Call, Control, Mode, Server, ServerOptions};
 pub use subscription::Subscription;
 pub use supervisor::{Gap, Supervisor, Update};
+pub use uuid::random as random_uuid;

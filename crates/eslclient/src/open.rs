@@ -116,7 +116,8 @@ pub(crate) async fn connect(
             .await
             .map_err(|error| error.at(&address))
     };
-    let doing = format!("connecting to {address} and authenticating");
+    let doing =
+        format!("connecting to {address} and authenticating (does Event Socket listen there?)");
     with_timeout(within, doing, opening).await
 }
 

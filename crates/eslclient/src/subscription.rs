@@ -82,7 +82,9 @@ impl Subscription {
     /// # Errors
     /// * [`CommandError::UnknownName`] for a name that FreeSWITCH does not have: the switch would
     ///   skip it beside a known one and answer `+OK`.
-    /// * [`CommandError::Empty`] without a name.
+    /// * [`CommandError::AfterCustom`] for a subclass that is the name of an event.
+    /// * [`CommandError::Empty`] without a name, or for an empty one, and
+    ///   [`CommandError::BadCharacter`] for a character that no name has.
     /// * The errors of [`Command::filter`].
     pub fn commands(&self) -> Result<Vec<Command>, CommandError> {
         let filters = self.filters.iter();

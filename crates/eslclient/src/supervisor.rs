@@ -148,8 +148,8 @@ impl Supervisor {
     /// Returns what happens next. This method is cancel-safe.
     ///
     /// # Errors
-    /// Returns an error that another attempt cannot cure ([`Retry::No`]), such as a wrong
-    /// password or a name that FreeSWITCH does not have. Every later call returns the same.
+    /// Returns an error that another attempt cannot cure ([`Retry::No`] has the list), such as a wrong
+    /// password, an address that the switch's ACL refuses, or a name that FreeSWITCH does not have. Every later call returns the same.
     pub async fn next(&mut self) -> Result<Update, Error> {
         poll_fn(|cx| self.poll_update(cx)).await
     }

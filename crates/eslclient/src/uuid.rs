@@ -2,11 +2,12 @@
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 
-/// Returns a random UUID (version 4).
+/// Returns a random UUID (version 4), for [`Originate::uuid`](crate::Originate::uuid).
 ///
-/// It identifies jobs and applications. It is no secret, so the randomness of the standard
-/// library's hash maps is enough.
-pub(crate) fn random() -> String {
+/// It is no secret: the randomness of the standard library's hash maps is enough for jobs,
+/// applications and channels.
+#[must_use]
+pub fn random() -> String {
     let half = || RandomState::new().build_hasher().finish();
     let bits = u128::from(half()) << 64 | u128::from(half());
     let bits = bits & !(0xf << 76) & !(0x3 << 62) | 0x4 << 76 | 0x2 << 62;

@@ -63,11 +63,14 @@ impl AttemptLimiter {
         Ok(())
     }
 
-    /// Notes, counts and logs a wrong attempt; `reason` is the metric's label.
-    pub(crate) fn failed(&self, peer: IpAddr, reason: &'static str) {
+    /// Notes, counts and logs a wrong attempt; `reason` is the metric's label. Returns whether it was
+    /// logged: a flood is not.
+    pub(crate) fn failed(&self, peer: IpAddr, reason: &'static str) -> bool {
         static LOG_LINES: LogThrottle = LogThrottle::per_minute(6);
         counter!(metric_names::REJECTED_REQUESTS, "reason" => reason).increment(1);
+        let mut logged = false;
         LOG_LINES.log(|left_out| {
+            logged = true;
             warn!(%peer, reason, left_out, "a request with a wrong token or password was refused");
         });
         let now = Instant::now();
@@ -83,6 +86,7 @@ impl AttemptLimiter {
         };
         let until = all.entry(key).or_insert(now);
         *until = (*until).max(now) + PER_FAILURE;
+        logged
     }
 
     fn is_slowed(&self, peer: IpAddr, now: Instant) -> bool {
@@ -151,7 +155,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn no_more_than_a_few_attempts_pause_at_once() {
         let attempts = Arc::new(AttemptLimiter::default());
-        (0..100).for_each(|_| attempts.failed(address(1), "token"));
+        (0..100).for_each(|_| {
+            attempts.failed(address(1), "token");
+        });
         let mut all = tokio::task::JoinSet::new();
         for _ in 0..100 {
             let attempts = Arc::clone(&attempts);

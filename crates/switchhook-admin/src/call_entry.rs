@@ -22,6 +22,8 @@ pub(crate) struct CallEntry {
     pub flow: String,
     /// Its lookups, legs, talks and variables, as far as they are known.
     pub history: CallHistory,
+    /// What of it a search matched; empty without a search.
+    pub found_in: String,
     /// The switch's name and the row of the report, if the call is over.
     pub finished: Option<(String, CallSummary)>,
 }
@@ -38,6 +40,7 @@ impl CallEntry {
             account: call.summary.account.clone(),
             flow: call.summary.flow.clone(),
             history,
+            found_in: String::new(),
             finished: Some((call.switch, call.summary)),
         }
     }
@@ -56,6 +59,7 @@ impl CallEntry {
                 runs: lookups,
                 ..CallHistory::default()
             },
+            found_in: String::new(),
             finished: None,
         }
     }

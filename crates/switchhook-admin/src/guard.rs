@@ -1,9 +1,10 @@
-//! The checks before every route: the request's host, its origin, and the token for changes.
+//! The rules of access, and the checks before every route: the request's host and its origin.
 //!
 //! A page of another site can make a browser on this machine send requests here. With a name that
 //! suddenly resolves to this service (DNS rebinding) it could read the responses too. So `Host`
-//! must be an address, `localhost`, or a name that the operator listed; `Origin` must be that host;
-//! and a request that changes something needs the token in a header that no browser sends by itself.
+//! must be an address, `localhost`, or a name that the operator listed, and `Origin` must be that
+//! host. Behind a proxy that sends another `Host`, the browser's word that the request comes from the
+//! same origin (`Sec-Fetch-Site`, which no page can set) counts for `Origin`.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -11,16 +12,15 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use axum::extract::{Request, State};
-use axum::http::header::{AUTHORIZATION, HOST, HeaderName, HeaderValue, ORIGIN, WWW_AUTHENTICATE};
-use axum::http::{HeaderMap, Method, StatusCode};
+use axum::http::header::{HOST, HeaderName, HeaderValue, ORIGIN, WWW_AUTHENTICATE};
+use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use metrics::counter;
-use sha2::{Digest as _, Sha256};
 use tracing::warn;
 
-use crate::attempts::AttemptLimiter;
-use crate::listener::Peer;
+use crate::access::hashes::TokenHash;
+use crate::access::{Access, Role, TOKEN_USER, TrustedProxy, User};
 use switchhook_core::log_throttle::LogThrottle;
 use switchhook_core::metric_names;
 use switchhook_core::secret::Secret;
@@ -29,8 +29,11 @@ use switchhook_core::secret::Secret;
 #[derive(Debug)]
 pub struct Guard {
     hosts: Vec<String>,
-    /// The token's hash: the time of a comparison reveals nothing of the token.
-    token: Option<[u8; 32]>,
+    /// Users of the configuration, and [`TOKEN_USER`].
+    pub(crate) users: Vec<User>,
+    proxy: Option<TrustedProxy>,
+    /// The configuration says who may see the page.
+    has_users: bool,
 }
 
 /// The rules in force; a reload replaces them.
@@ -50,23 +53,114 @@ pub(crate) enum Rejection {
     /// No token is configured, so nothing can be changed.
     #[error("nothing can be changed over HTTP; set [listen] http_token_env to allow it")]
     NoToken,
-    /// The token is missing or wrong.
-    #[error("this needs the token of [listen] http_token_env: Authorization: Bearer …")]
+    /// The token is missing or wrong, or nobody is signed in.
+    #[error(
+        "this needs the token of a user, or that of [listen] http_token_env: Authorization: Bearer …"
+    )]
     Token,
+    /// Nobody can sign in, and the request comes from another machine.
+    #[error(
+        "this page shows nothing to other machines until people can sign in; add [users.NAME] or \
+             [trusted_proxy] to the configuration, or listen on 127.0.0.1"
+    )]
+    NoUsers,
+    /// The user may not do this, or not see all accounts.
+    #[error(
+        "this user may not see or do this; the configuration has roles and accounts in [users.NAME]"
+    )]
+    Role,
+    /// The change does not come from a page of this service.
+    #[error("this change does not come from a page of this service; reload the page and try again")]
+    Csrf,
 }
 
 impl Guard {
-    /// Makes the rules of the service's names, in lower case, and the token, if there is one.
+    /// Makes the rules of the service's names, in lower case, and the token, if there is one. Whoever
+    /// is on this machine sees everything; the token changes something.
     #[must_use]
     pub fn new(hosts: Vec<String>, token: Option<&Secret>) -> Self {
-        let token = token.map(|token| hash(token.reveal()));
-        Self { hosts, token }
+        let user = token.map(|token| User {
+            name: TOKEN_USER.into(),
+            role: Role::Operator,
+            accounts: None,
+            token: Some(TokenHash::of(token.reveal())),
+            password: None,
+        });
+        Self {
+            hosts,
+            users: user.into_iter().collect(),
+            proxy: None,
+            has_users: false,
+        }
     }
 
-    /// Returns whether a token is configured that allows changes.
+    /// Adds those who may see the page; everybody else sees nothing from then on.
     #[must_use]
-    pub(crate) const fn allows_changes(&self) -> bool {
-        self.token.is_some()
+    pub fn with_users(mut self, users: Vec<User>, proxy: Option<TrustedProxy>) -> Self {
+        self.has_users = !users.is_empty() || proxy.is_some();
+        self.users.extend(users);
+        self.proxy = proxy;
+        self
+    }
+
+    /// Returns whether somebody may change something.
+    #[must_use]
+    pub(crate) fn allows_changes(&self) -> bool {
+        let others = self.proxy.as_ref().and_then(|proxy| proxy.others);
+        let mut roles = self.users.iter().map(|user| user.role).chain(others);
+        roles.any(|role| role == Role::Operator)
+    }
+
+    /// Returns whether the page is open to whoever is on this machine.
+    pub(crate) const fn is_open_locally(&self) -> bool {
+        !self.has_users
+    }
+
+    /// Returns the address of the client: behind a trusted proxy, the one that the proxy saw.
+    pub(crate) fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+        let forwarded = headers.get_all("x-forwarded-for").into_iter().next_back();
+        let forwarded = forwarded.filter(|_| self.trusts(peer).is_some());
+        let last = forwarded.and_then(|value| value.to_str().ok()?.rsplit(',').next());
+        let client = last.and_then(|last| last.trim().parse().ok());
+        client.unwrap_or(peer)
+    }
+
+    fn trusts(&self, peer: IpAddr) -> Option<&TrustedProxy> {
+        let peer = peer.to_canonical();
+        let proxy = self.proxy.as_ref()?;
+        let is_listed = proxy.from.iter().any(|range| range.contains(&peer));
+        is_listed.then_some(proxy)
+    }
+
+    /// Returns the access of the user that a trusted proxy names. A header that is there twice names
+    /// nobody.
+    pub(crate) fn named_by_proxy(
+        &self,
+        peer: IpAddr,
+        origin: IpAddr,
+        headers: &HeaderMap,
+    ) -> Option<Access> {
+        let proxy = self.trusts(peer)?;
+        let mut values = headers.get_all(&*proxy.header).into_iter();
+        let (value, None) = (values.next()?, values.next()) else {
+            return None;
+        };
+        let name = value.to_str().ok().filter(|name| !name.is_empty())?;
+        let known = self
+            .users
+            .iter()
+            .find(|user| user.name == name && name != TOKEN_USER);
+        if let Some(user) = known {
+            return Some(Access::user(user, origin));
+        }
+        let user = User {
+            name: name.chars().take(64).collect(),
+            role: proxy.others?,
+            accounts: None,
+            token: None,
+            password: None,
+        };
+        Some(Access::user(&user, origin))
     }
 
     /// Checks that `Host` names this service, and `Origin` that host.
@@ -79,28 +173,11 @@ impl Guard {
             return Err(Rejection::Host);
         }
         let origin = text(headers, ORIGIN);
-        if origin.is_some_and(|origin| !is_origin_of(origin, host)) {
-            return Err(Rejection::Origin);
-        }
-        Ok(())
-    }
-
-    /// Checks the token of a request that changes something.
-    ///
-    /// # Errors
-    /// Returns why the request is rejected.
-    fn check_token(&self, method: &Method, headers: &HeaderMap) -> Result<(), Rejection> {
-        if matches!(*method, Method::GET | Method::HEAD) {
-            return Ok(());
-        }
-        let Some(token) = &self.token else {
-            return Err(Rejection::NoToken);
-        };
-        let given = text(headers, AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer "));
-        if given.is_some_and(|given| hash(given) == *token) {
+        let says_same = text(headers, SITE) == Some("same-origin");
+        if says_same || origin.is_none_or(|origin| is_origin_of(origin, host)) {
             Ok(())
         } else {
-            Err(Rejection::Token)
+            Err(Rejection::Origin)
         }
     }
 
@@ -111,8 +188,11 @@ impl Guard {
     }
 }
 
+/// What a browser says of where a request comes from.
+const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
 /// Returns a header; `None` if it is absent, `?` if it is no text, which matches no host.
-fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+pub(crate) fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     let value = headers.get(name)?;
     Some(value.to_str().unwrap_or("?"))
 }
@@ -130,44 +210,6 @@ fn is_origin_of(origin: &str, host: Option<&str>) -> bool {
     let of = origin.split_once("://").map(|(_, of)| of);
     of.zip(host)
         .is_some_and(|(of, host)| of.eq_ignore_ascii_case(host))
-}
-
-fn hash(token: &str) -> [u8; 32] {
-    Sha256::digest(token).into()
-}
-
-/// The rules, and the wrong tokens that were sent.
-#[derive(Clone)]
-pub(crate) struct TokenCheck {
-    pub(crate) guard: SharedGuard,
-    pub(crate) attempts: Arc<AttemptLimiter>,
-}
-
-/// The layer before the routes that may change something.
-pub(crate) async fn require_token(
-    State(check): State<TokenCheck>,
-    Peer(peer): Peer,
-    request: Request,
-    next: Next,
-) -> Response {
-    let is_attempt = !matches!(*request.method(), Method::GET | Method::HEAD)
-        && request.headers().contains_key(AUTHORIZATION);
-    if is_attempt && let Err(too_many) = check.attempts.admit(peer.ip()).await {
-        return too_many.respond();
-    }
-    let checked = check
-        .guard
-        .load()
-        .check_token(request.method(), request.headers());
-    match checked {
-        Ok(()) => next.run(request).await,
-        Err(rejection) => {
-            if is_attempt && rejection == Rejection::Token {
-                check.attempts.failed(peer.ip(), "token");
-            }
-            rejection.into_response()
-        }
-    }
 }
 
 /// The layer before every route. It also forbids other sites to frame the page.
@@ -218,7 +260,9 @@ impl IntoResponse for Rejection {
     fn into_response(self) -> Response {
         let status = match self {
             Self::Host => StatusCode::MISDIRECTED_REQUEST,
-            Self::Origin | Self::NoToken => StatusCode::FORBIDDEN,
+            Self::Origin | Self::NoToken | Self::NoUsers | Self::Role | Self::Csrf => {
+                StatusCode::FORBIDDEN
+            }
             Self::Token => StatusCode::UNAUTHORIZED,
         };
         let mut response = (status, format!("{self}\n")).into_response();
@@ -234,22 +278,17 @@ impl IntoResponse for Rejection {
 mod tests {
     use super::*;
 
-    fn check(
-        guard: &Guard,
-        method: Method,
-        headers: &[(&'static str, &str)],
-    ) -> Result<(), Rejection> {
+    fn check(guard: &Guard, headers: &[(&'static str, &str)]) -> Result<(), Rejection> {
+        guard.check_host(&map(headers))
+    }
+
+    fn map(headers: &[(&'static str, &str)]) -> HeaderMap {
         let pairs = headers.iter();
-        let map = pairs.map(|(name, value)| {
-            (
-                HeaderName::from_static(name),
-                HeaderValue::from_str(value).unwrap(),
-            )
+        let pairs = pairs.map(|(name, value)| {
+            let value = HeaderValue::from_str(value).unwrap();
+            (HeaderName::from_static(name), value)
         });
-        let map: HeaderMap = map.collect();
-        guard
-            .check_host(&map)
-            .and_then(|()| guard.check_token(&method, &map))
+        pairs.collect()
     }
 
     fn guard(token: Option<&str>) -> Guard {
@@ -260,7 +299,7 @@ mod tests {
     #[test]
     fn a_name_that_is_not_ours_reads_nothing() {
         let guard = guard(None);
-        let read = |host: &str| check(&guard, Method::GET, &[("host", host)]);
+        let read = |host: &str| check(&guard, &[("host", host)]);
         for ours in [
             "127.0.0.1:8085",
             "10.0.0.1",
@@ -282,48 +321,99 @@ mod tests {
         ] {
             assert_eq!(read(other), Err(Rejection::Host), "{other}");
         }
-        assert_eq!(check(&guard, Method::GET, &[]), Ok(()), "no browser");
+        assert_eq!(check(&guard, &[]), Ok(()), "no browser");
     }
 
     #[test]
     fn a_page_of_another_site_reads_and_changes_nothing() {
         let guard = guard(Some("horse"));
-        for method in [Method::GET, Method::POST] {
-            for origin in ["http://evil.example", "null", "http://127.0.0.1:9999"] {
+        for origin in ["http://evil.example", "null", "http://127.0.0.1:9999"] {
+            for site in ["cross-site", "same-site", "none", "same-origin"] {
                 let headers = [
                     ("host", "127.0.0.1:8085"),
                     ("origin", origin),
+                    ("sec-fetch-site", site),
                     ("authorization", "Bearer horse"),
                 ];
-                let message = check(&guard, method.clone(), &headers);
-                assert_eq!(message, Err(Rejection::Origin), "{method} {origin}");
+                let allowed = site == "same-origin";
+                let wanted = if allowed {
+                    Ok(())
+                } else {
+                    Err(Rejection::Origin)
+                };
+                assert_eq!(check(&guard, &headers), wanted, "{origin} {site}");
             }
+            let without = [("host", "127.0.0.1:8085"), ("origin", origin)];
+            assert_eq!(check(&guard, &without), Err(Rejection::Origin));
         }
+        // The browser's word does not make a name ours.
+        let rebound = [("host", "evil.example"), ("sec-fetch-site", "same-origin")];
+        assert_eq!(check(&guard, &rebound), Err(Rejection::Host));
+        assert!(!format!("{guard:?}").contains("horse"));
+    }
+
+    fn proxied(others: Option<Role>) -> Guard {
+        let ann = User {
+            name: "ann".into(),
+            role: Role::Operator,
+            accounts: None,
+            token: None,
+            password: None,
+        };
+        let proxy = TrustedProxy {
+            header: "x-forwarded-user".into(),
+            from: vec!["10.0.0.1/32".parse().unwrap()],
+            others,
+        };
+        guard(Some("horse")).with_users(vec![ann], Some(proxy))
     }
 
     #[test]
-    fn what_changes_something_needs_the_token() {
-        let host = ("host", "127.0.0.1:8085");
-        let own = ("origin", "http://127.0.0.1:8085");
-        let right = ("authorization", "Bearer horse");
-        for method in [
-            Method::POST,
-            Method::PUT,
-            Method::PATCH,
-            Method::DELETE,
-            Method::OPTIONS,
+    fn a_proxys_word_counts_from_its_address_alone() {
+        let [proxy, stranger] = ["10.0.0.1", "10.0.0.2"].map(|text| text.parse().unwrap());
+        let named = |others, peer, headers: &[(&'static str, &str)]| {
+            let access = proxied(others).named_by_proxy(peer, peer, &map(headers));
+            access.map(|access| (access.name().to_owned(), access.role()))
+        };
+        let ann = [("x-forwarded-user", "ann")];
+        let ben = [("x-forwarded-user", "ben")];
+        let operator = |name: &str| Some((name.to_owned(), Role::Operator));
+        let viewer = |name: &str| Some((name.to_owned(), Role::Viewer));
+        for (others, peer, headers, wanted) in [
+            (None, proxy, &ann[..], operator("ann")),
+            (None, stranger, &ann, None),
+            (None, proxy, &ben, None),
+            (Some(Role::Viewer), proxy, &ben, viewer("ben")),
+            (Some(Role::Viewer), stranger, &ben, None),
+            (Some(Role::Viewer), proxy, &[], None),
+            (Some(Role::Viewer), proxy, &[("x-forwarded-user", "")], None),
+            (
+                Some(Role::Viewer),
+                proxy,
+                &[("x-forwarded-user", TOKEN_USER)],
+                viewer(TOKEN_USER),
+            ),
         ] {
-            let open = |headers: &[(&'static str, &str)]| {
-                check(&guard(Some("horse")), method.clone(), headers)
-            };
-            assert_eq!(open(&[host, right]), Ok(()));
-            assert_eq!(open(&[host, own, right]), Ok(()));
-            assert_eq!(open(&[host, own]), Err(Rejection::Token));
-            let wrong = ("authorization", "Bearer hors");
-            assert_eq!(open(&[host, wrong]), Err(Rejection::Token));
-            let message = check(&guard(None), method.clone(), &[host, right]);
-            assert_eq!(message, Err(Rejection::NoToken));
+            assert_eq!(named(others, peer, headers), wanted, "{peer} {headers:?}");
         }
-        assert!(!format!("{:?}", guard(Some("horse"))).contains("horse"));
+        let mut twice = map(&ann);
+        twice.append("x-forwarded-user", HeaderValue::from_static("ben"));
+        let access = proxied(Some(Role::Viewer)).named_by_proxy(proxy, proxy, &twice);
+        assert!(access.is_none(), "two names are none");
+    }
+
+    #[test]
+    fn the_clients_address_is_what_a_trusted_proxy_saw_last() {
+        let [proxy, stranger] = ["10.0.0.1", "10.0.0.2"].map(|text| text.parse().unwrap());
+        for (peer, forwarded, wanted) in [
+            (proxy, "192.0.2.7", "192.0.2.7"),
+            (proxy, "1.1.1.1, 192.0.2.7", "192.0.2.7"),
+            (proxy, "unknown", "10.0.0.1"),
+            (stranger, "192.0.2.7", "10.0.0.2"),
+        ] {
+            let headers = map(&[("x-forwarded-for", forwarded)]);
+            let client = proxied(None).client(peer, &headers);
+            assert_eq!(client.to_string(), wanted, "{peer} {forwarded}");
+        }
     }
 }

@@ -5,16 +5,24 @@
 
 #![warn(unreachable_pub)]
 
+pub mod access;
 mod attempts;
+mod audit;
+mod base_path;
 mod call_entry;
 mod calls;
 pub mod cdr_receiver;
+mod chart;
 pub mod config_summary;
+pub mod configuration;
+pub mod endpoint_status;
 mod format;
+mod gate;
 mod guard;
 pub mod http;
 pub mod listener;
 pub mod live_calls;
+mod login;
 mod metrics;
 pub mod monitoring;
 mod page;

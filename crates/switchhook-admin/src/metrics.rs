@@ -149,7 +149,8 @@ mod tests {
     fn exposition() -> String {
         let recorder = MetricsRecorder::default();
         metrics::with_local_recorder(&recorder, || {
-            metric_names::start_at_zero(["lookup"].into_iter(), ["127.0.0.1:8021"].into_iter());
+            let (webhooks, switches) = (["lookup"].into_iter(), ["127.0.0.1:8021"].into_iter());
+            metric_names::start_at_zero(webhooks, switches, ["acme"].into_iter());
         });
         recorder.render()
     }
@@ -184,9 +185,78 @@ mod tests {
                 assert!(typed(&name) || family.is_some_and(typed), "{name}");
                 let sample = reader.iter().find(of);
                 for label in labels {
-                    let has = sample.is_none_or(|line| line.contains(&format!("{label}=\"")));
+                    // Prometheus adds the instance.
+                    let has = label == "instance"
+                        || sample.is_none_or(|line| line.contains(&format!("{label}=\"")));
                     assert!(has, "{name} has no label {label}: {sample:?}");
                 }
+            }
+        }
+    }
+
+    /// Returns the queries of the dashboard, each with the title of its panel.
+    fn queries() -> Vec<(String, String)> {
+        let dashboard: serde_json::Value = serde_json::from_str(monitoring::DASHBOARD).unwrap();
+        let mut queries = Vec::new();
+        for panel in dashboard["panels"].as_array().unwrap() {
+            for target in panel["targets"].as_array().unwrap() {
+                let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+                queries.push((text(&panel["title"]), text(&target["expr"])));
+            }
+        }
+        queries
+    }
+
+    #[test]
+    fn every_query_of_the_dashboard_obeys_the_variables_that_its_metric_has() {
+        let exposition = exposition();
+        let series =
+            regex::Regex::new(r"(switchhook_[a-z_]+?)(?:_bucket|_sum|_count)?\{([^}]*)\}").unwrap();
+        let labels_of = |metric: &str| {
+            let starts = [format!("{metric}{{"), format!("{metric}_bucket{{")];
+            let is_one = |line: &&str| starts.iter().any(|start| line.starts_with(start));
+            exposition.lines().find(is_one).unwrap_or_default()
+        };
+        for (panel, query) in queries() {
+            assert_eq!(
+                query.matches("switchhook_").count(),
+                series.captures_iter(&query).count(),
+                "{panel}: a metric without variables in {query}"
+            );
+            for found in series.captures_iter(&query) {
+                let labels = labels_of(&found[1]);
+                for (label, variable) in [
+                    ("instance", "instance"),
+                    ("webhook", "webhook"),
+                    ("endpoint", "webhook"),
+                    ("account", "account"),
+                ] {
+                    // Prometheus adds the instance.
+                    let applies = label == "instance" || labels.contains(&format!("{label}=\""));
+                    let matcher = format!("{label}=~\"${variable}\"");
+                    assert_eq!(found[2].contains(&matcher), applies, "{panel}: {query}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_variables_are_there_and_present_states_are_no_lines() {
+        let dashboard: serde_json::Value = serde_json::from_str(monitoring::DASHBOARD).unwrap();
+        let variables = dashboard["templating"]["list"].as_array().unwrap();
+        let names: Vec<_> = variables.iter().map(|one| one["name"].as_str()).collect();
+        assert_eq!(
+            names,
+            ["source", "instance", "webhook", "account"].map(Some)
+        );
+        let panels = dashboard["panels"].as_array().unwrap();
+        let of = |kind: &str| panels.iter().filter(|panel| panel["type"] == kind).count();
+        assert_eq!([of("stat"), of("table")], [8, 6]);
+        // What is asked for as it is now is never drawn over time.
+        for panel in panels {
+            for target in panel["targets"].as_array().unwrap() {
+                let is_now = target["instant"] == true;
+                assert_eq!(is_now, panel["type"] != "timeseries", "{}", panel["title"]);
             }
         }
     }

@@ -1,7 +1,7 @@
 //! The search for a call: a number in any notation, a UUID, a name, or `name=value` of a flow
 //! variable.
 
-use switchhook_core::call_history::{CallHistory, LookupRecord};
+use switchhook_core::call_history::{CallHistory, LegSummary, LookupRecord};
 
 use crate::call_entry::CallEntry;
 
@@ -51,58 +51,74 @@ impl Search {
         }
     }
 
-    /// Whether the search matches a call.
-    pub(crate) fn matches(&self, call: &CallEntry) -> bool {
-        let CallHistory { legs, keys, .. } = &call.history;
-        if let Some((name, value)) = &self.variable
-            && keys
-                .iter()
-                .any(|(key, known)| key.eq_ignore_ascii_case(name) && known == value)
-        {
-            return true;
+    /// Returns what of a call the search matches, in words; `None` if it does not.
+    pub(crate) fn found_in(&self, call: &CallEntry) -> Option<String> {
+        let CallHistory {
+            legs, keys, runs, ..
+        } = &call.history;
+        if let Some((name, value)) = &self.variable {
+            let mut keys = keys.iter();
+            let is_it =
+                |(key, known): &&(String, String)| key.eq_ignore_ascii_case(name) && known == value;
+            if let Some((key, _)) = keys.find(is_it) {
+                return Some(format!("flow variable {key}"));
+            }
         }
         let own = [
-            &call.uuid,
-            &call.caller,
-            &call.called,
-            &call.account,
-            &call.flow,
+            ("caller", &call.caller),
+            ("dialled number", &call.called),
+            ("UUID of the call", &call.uuid),
+            ("account", &call.account),
+            ("flow", &call.flow),
         ];
-        let legs = legs.iter().flat_map(|leg| {
-            let cause = leg.cause.iter();
-            [&leg.uuid, &leg.number, &leg.part]
-                .into_iter()
-                .chain(cause)
-                .chain(&leg.recordings)
-        });
+        if let Some((what, _)) = own.into_iter().find(|(_, text)| self.is_part_of(text)) {
+            return Some(what.to_owned());
+        }
         // Without their names: the text of a search may have a "=" in it.
-        let keys = keys.iter().map(|(_, value)| value);
-        let mut texts = own.into_iter().chain(legs).chain(keys);
-        texts.any(|text| self.is_part_of(text))
-            || call
-                .history
-                .runs
-                .iter()
-                .any(|lookup| self.matches_lookup(lookup))
+        let mut keys = keys.iter();
+        if let Some((key, _)) = keys.find(|(_, value)| self.is_part_of(value)) {
+            return Some(format!("flow variable {key}"));
+        }
+        let leg = legs.iter().find_map(|leg| self.found_in_leg(leg));
+        leg.or_else(|| runs.iter().find_map(|lookup| self.found_in_lookup(lookup)))
     }
 
-    /// Whether the search matches a lookup.
-    pub(crate) fn matches_lookup(&self, lookup: &LookupRecord) -> bool {
+    fn found_in_leg(&self, leg: &LegSummary) -> Option<String> {
+        let of_leg = |what: &str| format!("{what} of {}", leg.part);
+        let is_part = |text: &String| self.is_part_of(text);
+        if is_part(&leg.number) {
+            Some(of_leg("number"))
+        } else if is_part(&leg.uuid) {
+            Some(of_leg("UUID"))
+        } else if leg.cause.as_ref().is_some_and(is_part) {
+            Some(of_leg("hangup cause"))
+        } else if leg.recordings.iter().any(is_part) {
+            Some(of_leg("recording"))
+        } else {
+            is_part(&leg.part).then(|| "part of a leg".to_owned())
+        }
+    }
+
+    /// Returns what of a lookup the search matches, in words; `None` if it does not.
+    pub(crate) fn found_in_lookup(&self, lookup: &LookupRecord) -> Option<String> {
         let outcome = lookup.outcome.as_ref();
         let texts = [
-            Some(lookup.uuid.as_str()),
-            Some(&lookup.caller),
-            Some(&lookup.called),
-            Some(&lookup.webhook),
-            lookup.account.as_deref(),
-            lookup.flow.as_deref(),
-            lookup.reason(),
-            outcome.and_then(|outcome| outcome.detail.as_deref()),
+            ("UUID of the channel", Some(lookup.uuid.as_str())),
+            ("caller", Some(&lookup.caller)),
+            ("dialled number", Some(&lookup.called)),
+            ("webhook", Some(&lookup.webhook)),
+            ("account", lookup.account.as_deref()),
+            ("flow", lookup.flow.as_deref()),
+            ("reason", lookup.reason()),
+            (
+                "sentence of the failure",
+                outcome.and_then(|outcome| outcome.detail.as_deref()),
+            ),
         ];
-        texts
-            .into_iter()
-            .flatten()
-            .any(|text| self.is_part_of(text))
+        let is_it =
+            |(_, text): &(&str, Option<&str>)| text.is_some_and(|text| self.is_part_of(text));
+        let found = texts.into_iter().find(is_it);
+        found.map(|(what, _)| what.to_owned())
     }
 
     fn is_part_of(&self, text: &str) -> bool {
@@ -181,10 +197,15 @@ mod tests {
         ] {
             let search = Search::parse(typed).unwrap();
             for stored in ["070137013", "+4670137013", "4670137013", "+46 70-13 70 13"] {
-                assert!(search.matches(&call(stored)), "{typed} {stored}");
+                assert_eq!(
+                    search.found_in(&call(stored)).as_deref(),
+                    Some("caller"),
+                    "{typed} {stored}"
+                );
             }
             let is_short = typed == "7013";
-            assert_eq!(search.matches(&call("070137014")), is_short, "{typed}");
+            let other = search.found_in(&call("070137014"));
+            assert_eq!(other.is_some(), is_short, "{typed}");
         }
         assert_eq!(
             Search::parse("+46 8 12 34 56")
@@ -210,7 +231,10 @@ mod tests {
 
     #[test]
     fn a_flow_variable_is_found_by_name_and_whole_value() {
-        let fits = |typed: &str| Search::parse(typed).unwrap().matches(&call("1"));
+        let fits = |typed: &str| {
+            let found = Search::parse(typed).unwrap().found_in(&call("1"));
+            found.is_some_and(|found| found == "flow variable leadid")
+        };
         for typed in ["leadid=HFC=1", "flow.key.LeadId = HFC=1", "hfc=1"] {
             assert!(fits(typed), "{typed}");
         }

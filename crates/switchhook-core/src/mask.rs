@@ -27,40 +27,65 @@ impl Mask {
     }
 
     /// Masks every number within a text: each run of six or more digits that is not part of a
-    /// word.
+    /// word. UUIDs stay as they are, so that calls can be found.
     #[must_use]
     pub fn text(self, text: &str) -> String {
         if !self.0 {
             return text.to_owned();
         }
         let mut out = String::with_capacity(text.len());
-        let mut rest = text;
-        while let Some(from) = rest.find(|c: char| c.is_ascii_digit()) {
-            let (before, digits) = rest.split_at(from);
-            out.push_str(before);
-            let to = digits.find(|c: char| !c.is_ascii_digit());
-            let (digits, after) = digits.split_at(to.unwrap_or(digits.len()));
-            if digits.len() >= LEAST_DIGITS && is_free(&out, after) {
-                out.push_str(&short(digits))
+        let mut at = 0;
+        while let Some(from) = find(text, at, |c| c.is_ascii_digit()) {
+            out.push_str(&text[at..from]);
+            let digits = find(text, from, |c| !c.is_ascii_digit()).unwrap_or(text.len());
+            let end = if let Some(end) = uuid_end(text, from) {
+                out.push_str(&text[from..end]);
+                end
+            } else if digits - from >= LEAST_DIGITS && is_free(&text[..from], &text[digits..]) {
+                out.push_str(&short(&text[from..digits]));
+                digits
             } else {
-                out.push_str(digits)
-            }
-            rest = after;
+                out.push_str(&text[from..digits]);
+                digits
+            };
+            at = end;
         }
-        out.push_str(rest);
+        out.push_str(&text[at..]);
         out
     }
+}
+
+/// Returns where the next such character is, from a byte on.
+fn find(text: &str, from: usize, fits: impl Fn(char) -> bool) -> Option<usize> {
+    text[from..].find(fits).map(|at| from + at)
+}
+
+/// Returns the end of the UUID in whose text the byte `at` is.
+fn uuid_end(text: &str, at: usize) -> Option<usize> {
+    let part = |byte: &u8| byte.is_ascii_hexdigit() || *byte == b'-';
+    let bytes = text.as_bytes();
+    let before = bytes[..at].iter().rev().take_while(|byte| part(byte));
+    let start = at - before.count();
+    let end = at + bytes[at..].iter().take_while(|byte| part(byte)).count();
+    let groups = text[start..end].split('-').map(str::len);
+    let is_alone = |byte: Option<&u8>| !byte.is_some_and(u8::is_ascii_alphanumeric);
+    let is_alone =
+        is_alone(start.checked_sub(1).and_then(|at| bytes.get(at))) && is_alone(bytes.get(end));
+    (is_alone && groups.eq([8, 4, 4, 4, 12])).then_some(end)
 }
 
 fn short(digits: &str) -> String {
     format!("•••{}", &digits[digits.len() - SHOWN..])
 }
 
-/// Returns whether the digits stand by themselves. In a URL, `%2B` is a "+".
+/// Returns whether the digits stand by themselves. In a URL, `%2B` is a "+" and `%3A` a ":".
 fn is_free(before: &str, after: &str) -> bool {
-    let word = |c: char| c.is_alphanumeric();
-    let begins = !before.ends_with(word) || before.ends_with("%2B") || before.ends_with("%2b");
-    begins && !after.starts_with(word)
+    let is_word = |c: char| c.is_alphanumeric();
+    let escape = before.as_bytes().last_chunk();
+    let is_escape =
+        |[mark, digits @ ..]: &[u8; 3]| *mark == b'%' && digits.iter().all(u8::is_ascii_hexdigit);
+    let begins = !before.ends_with(is_word) || escape.is_some_and(is_escape);
+    begins && !after.starts_with(is_word)
 }
 
 #[cfg(test)]
@@ -92,6 +117,16 @@ mod tests {
             ),
             ("msg_0198c5a0b7e67cc1", "msg_0198c5a0b7e67cc1"),
             ("é4930123456 4930123456", "é4930123456 •••456"),
+            ("/to/tel%3A4930123456?x", "/to/tel%3A•••456?x"),
+            (
+                "12345678-1234-4234-9234-123456789012 4930123456",
+                "12345678-1234-4234-9234-123456789012 •••456",
+            ),
+            (
+                "call=12345678-1234-4234-9234-123456789012",
+                "call=12345678-1234-4234-9234-123456789012",
+            ),
+            ("12345678-1234", "•••678-1234"),
         ] {
             assert_eq!(mask.text(text), shown);
             assert_eq!(Mask(false).text(text), text);

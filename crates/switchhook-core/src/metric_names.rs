@@ -2,6 +2,8 @@
 //!
 //! Code that counts takes the names from here; no metric is named elsewhere.
 
+use std::env::consts;
+
 use metrics::{
     Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
 };
@@ -15,6 +17,12 @@ pub const ON_HOLD: &str = "switchhook_calls_on_hold";
 /// Webhook calls in the middle of a call, by `webhook` and `reason` (`SUCCESS` or the reason of
 /// the failure).
 pub const LOOKUPS: &str = "switchhook_lookups_total";
+/// Webhook calls in the middle of a call, by `account` and `result`.
+pub const ACCOUNT_LOOKUPS: &str = "switchhook_account_lookups_total";
+/// The `account` of calls of the default account.
+pub const NO_ACCOUNT: &str = "(none)";
+/// The values of the `result` label of [`ACCOUNT_LOOKUPS`].
+pub const RESULTS: [&str; 2] = ["success", "failure"];
 /// Seconds from the request to its outcome, by `webhook` and `reason`.
 pub const WEBHOOK_SECONDS: &str = "switchhook_webhook_seconds";
 /// 1 while the circuit of one of a `webhook`'s URLs is open and calls do not wait for it, else 0.
@@ -85,10 +93,21 @@ pub const DELIVERY_RESUMES: &str = "switchhook_delivery_resumes_timestamp_second
 
 /// 1 while an `endpoint` that answered 410 Gone waits to be resumed, else 0.
 pub const ENDPOINT_PAUSED: &str = "switchhook_endpoint_paused";
-/// Always 1; the label `version` is the program's.
+/// Always 1; the labels `version`, `os` and `arch` are the program's.
 pub const BUILD_INFO: &str = "switchhook_build_info";
 /// 1 if the last reload of the configuration succeeded or none was asked for, else 0.
 pub const RELOAD_SUCCESSFUL: &str = "switchhook_config_last_reload_successful";
+/// When a certificate or token expires, s since 1970, by `kind` and `of` (a host or a webhook); 0 if
+/// there is none.
+pub const CREDENTIAL_EXPIRES: &str = "switchhook_credential_expires_timestamp_seconds";
+/// The `kind` of a server's certificate, which the last handshake showed.
+pub const SERVER_CERTIFICATE: &str = "server_certificate";
+/// The `kind` of the certificate that a webhook shows to its server.
+pub const CLIENT_CERTIFICATE: &str = "client_certificate";
+/// The `kind` of a webhook's bearer token that is a JWT.
+pub const BEARER_TOKEN: &str = "bearer_token";
+/// The release of the time zones in use as a number: 2026.06 for 2026f; 0 if it is unknown.
+pub const ZONES_RELEASE: &str = "switchhook_time_zones_release";
 /// 1 if a `component` of the service is healthy, as in `/readyz`, else 0.
 pub const COMPONENT_UP: &str = "switchhook_component_up";
 
@@ -96,6 +115,8 @@ pub const COMPONENT_UP: &str = "switchhook_component_up";
 pub const SWITCH_CONNECTED: &str = "switchhook_switch_connected";
 /// Seconds that processing lags behind the events of a `switch`.
 pub const SWITCH_LAG: &str = "switchhook_switch_lag_seconds";
+/// How far the clock of a `switch` is ahead of ours, seconds; negative if it is behind.
+pub const SWITCH_CLOCK: &str = "switchhook_switch_clock_offset_seconds";
 /// Lost connections to a `switch`.
 pub const SWITCH_LOST: &str = "switchhook_switch_lost_total";
 /// When a `switch` was last connected, s since 1970; 0 for never.
@@ -179,10 +200,11 @@ pub const SECONDS_BUCKETS: [f64; 12] = [
 
 /// Describes every metric and sets it to zero, so that a graph starts with the service and not
 /// with its first failure. `webhooks` and the addresses of `switches` are those of the
-/// configuration.
+/// configuration, as are the names of `accounts`.
 pub fn start_at_zero<'a>(
     webhooks: impl Iterator<Item = &'a str>,
     switches: impl Iterator<Item = &'a str>,
+    accounts: impl Iterator<Item = &'a str>,
 ) {
     describe();
     for ending in ENDINGS {
@@ -219,13 +241,27 @@ pub fn start_at_zero<'a>(
     for component in ["esl", "store", "deliveries"] {
         gauge!(COMPONENT_UP, "component" => component).increment(0.0);
     }
-    gauge!(BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+    gauge!(
+        BUILD_INFO,
+        "version" => env!("CARGO_PKG_VERSION"), "os" => consts::OS, "arch" => consts::ARCH
+    )
+    .set(1.0);
+    gauge!(ZONES_RELEASE).increment(0.0);
     // This runs at the start and after each reload that succeeded.
     gauge!(RELOAD_SUCCESSFUL).set(1.0);
     drop(histogram!(OVERHEAD_SECONDS));
     drop(histogram!(STORE_COMMIT));
     webhooks.chain([UNKNOWN]).for_each(webhook_at_zero);
     switches.for_each(switch_at_zero);
+    accounts
+        .chain([NO_ACCOUNT, UNKNOWN])
+        .for_each(account_at_zero);
+}
+
+fn account_at_zero(account: &str) {
+    for result in RESULTS {
+        counter!(ACCOUNT_LOOKUPS, "account" => account.to_owned(), "result" => result).absolute(0);
+    }
 }
 
 fn webhook_at_zero(webhook: &str) {
@@ -239,6 +275,9 @@ fn webhook_at_zero(webhook: &str) {
         counter!(TRIES, "webhook" => webhook.to_owned(), "reason" => result).absolute(0);
     }
     gauge!(CIRCUIT_OPEN, "webhook" => webhook.to_owned(), "url" => FIRST_URL).increment(0.0);
+    for kind in [CLIENT_CERTIFICATE, BEARER_TOKEN] {
+        gauge!(CREDENTIAL_EXPIRES, "kind" => kind, "of" => webhook.to_owned()).increment(0.0);
+    }
     for outcome in DELIVERY_OUTCOMES {
         counter!(DELIVERIES, "endpoint" => webhook.to_owned(), "outcome" => outcome).absolute(0);
     }
@@ -254,6 +293,7 @@ fn webhook_at_zero(webhook: &str) {
 fn switch_at_zero(switch: &str) {
     gauge!(SWITCH_CONNECTED, "switch" => switch.to_owned()).increment(0.0);
     gauge!(SWITCH_LAG, "switch" => switch.to_owned()).increment(0.0);
+    gauge!(SWITCH_CLOCK, "switch" => switch.to_owned()).increment(0.0);
     gauge!(SWITCH_REACHED_AT, "switch" => switch.to_owned()).increment(0.0);
     gauge!(SWITCH_LOST_AT, "switch" => switch.to_owned()).increment(0.0);
     gauge!(PARK_CONNECTED, "switch" => switch.to_owned()).increment(0.0);
@@ -284,6 +324,7 @@ fn describe_refusals() {
 
 fn describe_webhooks() {
     describe_counter!(LOOKUPS, "Webhook calls, by webhook and reason");
+    describe_counter!(ACCOUNT_LOOKUPS, "Webhook calls, by account and result");
     describe_histogram!(
         WEBHOOK_SECONDS,
         Unit::Seconds,
@@ -336,7 +377,16 @@ fn describe() {
         ENDPOINT_PAUSED,
         "Whether an endpoint that answered 410 Gone waits to be resumed"
     );
-    describe_gauge!(BUILD_INFO, "1, with the program's version");
+    describe_gauge!(BUILD_INFO, "1, with the program's version and platform");
+    describe_gauge!(
+        CREDENTIAL_EXPIRES,
+        Unit::Seconds,
+        "When a certificate or token expires, since 1970"
+    );
+    describe_gauge!(
+        ZONES_RELEASE,
+        "Release of the time zones in use: 2026.06 for 2026f"
+    );
     describe_gauge!(
         RELOAD_SUCCESSFUL,
         "Whether the last reload of the configuration succeeded"
@@ -366,6 +416,11 @@ fn describe_switches() {
         SWITCH_LAG,
         Unit::Seconds,
         "How far processing lags behind a switch's events"
+    );
+    describe_gauge!(
+        SWITCH_CLOCK,
+        Unit::Seconds,
+        "How far a switch's clock is ahead of ours"
     );
     describe_counter!(SWITCH_LOST, "Connections to a switch that were lost");
     describe_gauge!(
@@ -418,7 +473,12 @@ mod tests {
     fn a_fresh_service_shows_every_metric() {
         let recorder = MetricsRecorder::default();
         metrics::with_local_recorder(&recorder, || {
-            start_at_zero(["lookup"].into_iter(), ["127.0.0.1:8021"].into_iter());
+            let accounts = ["acme"].into_iter();
+            start_at_zero(
+                ["lookup"].into_iter(),
+                ["127.0.0.1:8021"].into_iter(),
+                accounts,
+            );
         });
         let page = recorder.render();
         assert!(names().len() >= 11);

@@ -2,7 +2,7 @@
 //! them, or milliseconds since 1970; the parameter's name says which.
 
 use crate::zone::Zone;
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, NaiveDateTime, SecondsFormat, Utc};
 
 /// Formats a time as RFC 3339 with milliseconds and the offset of `zone`, such as
 /// `2022-01-17T18:07:28.889+05:30`. `None` if no calendar has the time.
@@ -44,6 +44,16 @@ pub fn time_of_day(ms: i64, zone: Zone) -> String {
     format_ms(ms, zone, "%H:%M:%S")
 }
 
+/// Formats the time of day in `zone` with its offset, such as `18:07:28 +05:30`, for a sentence that
+/// may be read elsewhere. Empty if no calendar has the time.
+#[must_use]
+pub fn time_of_day_with_offset(ms: i64, zone: Zone) -> String {
+    let time = DateTime::<Utc>::from_timestamp_millis(ms);
+    time.map_or_else(String::new, |time| {
+        zone.local(time).format("%H:%M:%S %:z").to_string()
+    })
+}
+
 /// Formats a time in `zone` by one of chrono's patterns. In an hour that the zone has twice the offset
 /// follows, such as `02:30:00 +01:00`. Empty if no calendar has the time.
 #[must_use]
@@ -58,6 +68,22 @@ pub fn format_ms(ms: i64, zone: Zone, pattern: &str) -> String {
     } else {
         text
     }
+}
+
+/// Reads a local time of a form's field, such as `2022-01-17T18:07` (seconds may follow), in
+/// milliseconds since 1970. Of an hour that the zone has twice it is the first.
+#[must_use]
+pub fn parse_local(text: &str, zone: Zone) -> Option<i64> {
+    let patterns = ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"];
+    let mut read = patterns.iter();
+    let local = read.find_map(|one| NaiveDateTime::parse_from_str(text, one).ok())?;
+    // The offset is that of the time that is looked for: it is found in two steps.
+    let day = chrono::TimeDelta::days(1);
+    let before = zone.local(local.checked_sub_signed(day)?.and_utc());
+    let first = local.checked_sub_offset(*before.offset())?.and_utc();
+    let offset = *zone.local(first).offset();
+    let time = local.checked_sub_offset(offset)?.and_utc();
+    Some(time.timestamp_millis())
 }
 
 /// Returns the milliseconds between two times as a reader of their `rfc3339` texts counts them,

@@ -10,7 +10,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
-use chrono::{DateTime, FixedOffset, Offset as _, TimeDelta, Utc};
+use chrono::{DateTime, FixedOffset, NaiveDateTime, Offset as _, TimeDelta, Utc};
 use tz::TimeZone;
 
 /// The longest name of a zone that is looked up, in bytes.
@@ -18,6 +18,7 @@ const MAX_NAME: usize = 64;
 const HOUR_S: i64 = 3_600;
 /// Clocks are put back by less than this.
 const NEAR: TimeDelta = TimeDelta::hours(3);
+const DAY: TimeDelta = TimeDelta::days(1);
 
 /// A time zone. Cheap to copy; [`Zone::default`] is UTC.
 #[derive(Clone, Copy, Default)]
@@ -87,6 +88,20 @@ impl Zone {
         });
         let offset = FixedOffset::east_opt(offset).unwrap_or_else(|| Utc.fix());
         time.with_timezone(&offset)
+    }
+
+    /// Returns the first instant at which clocks of the zone show `clock`. Of a time that they
+    /// skip, the instant at which they would have shown it.
+    #[must_use]
+    pub fn instant(self, clock: NaiveDateTime) -> DateTime<Utc> {
+        let as_utc = clock.and_utc();
+        // Offsets are shorter than a day, and change less often.
+        let offsets = [-DAY, DAY].map(|by| self.local(as_utc + by).offset().local_minus_utc());
+        let instants = offsets.map(|offset| as_utc - TimeDelta::seconds(i64::from(offset)));
+        let mut shown = instants.into_iter();
+        let found = shown.find(|at| self.local(*at).naive_local() == clock);
+        let [before, _] = instants;
+        found.unwrap_or(before)
     }
 
     /// Whether the zone has the time of day of `time` twice: the clocks were put back by that much
@@ -287,6 +302,20 @@ mod tests {
                 "2026-10-25T02:30:00.000+01:00"
             ]
         );
+    }
+
+    #[test]
+    fn clocks_show_a_time_first_and_skip_another() {
+        let zone = Zone::named("Europe/Berlin").unwrap();
+        for (clock, instant) in [
+            ("2026-07-31T14:00:00", "2026-07-31T12:00:00+00:00"),
+            // There twice, and skipped.
+            ("2026-10-25T02:30:00", "2026-10-25T00:30:00+00:00"),
+            ("2026-03-29T02:30:00", "2026-03-29T01:30:00+00:00"),
+        ] {
+            let found = zone.instant(clock.parse().unwrap());
+            assert_eq!(found.to_rfc3339(), instant, "{clock}");
+        }
     }
 
     #[test]

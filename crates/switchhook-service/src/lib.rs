@@ -14,6 +14,7 @@ pub mod event_feed;
 mod event_headers;
 pub mod follow;
 mod limits;
+pub mod listing;
 pub mod outbox;
 pub mod recorder;
 pub mod recordings;

@@ -8,9 +8,9 @@ use std::collections::HashMap;
 use std::io::Write;
 use std::sync::Arc;
 
-use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::{Value, json};
 
+use crate::listing::{self, Column, Layout, Listing, UnknownColumn};
 use switchhook_core::tenants::Tenants;
 use switchhook_core::timestamp::rfc3339_ms;
 use switchhook_store::{
@@ -40,6 +40,8 @@ pub struct ReportOptions {
     pub tenants: Arc<Tenants>,
     /// Most rows of a table.
     pub table_rows: usize,
+    /// The layout of a table. Its columns are those of CSV, too.
+    pub layout: Layout,
     /// Writes values to CSV as they are, also those that a spreadsheet would calculate.
     pub raw: bool,
 }
@@ -51,6 +53,7 @@ impl Default for ReportOptions {
             format: Format::Table,
             tenants: Arc::default(),
             table_rows: 1_000,
+            layout: Layout::default(),
             raw: false,
         }
     }
@@ -62,6 +65,9 @@ pub enum ReportError {
     /// The store could not be read.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A column was asked for that there is not.
+    #[error(transparent)]
+    Column(#[from] UnknownColumn),
     /// The report could not be written.
     #[error("the report cannot be written ({0}); check where its output goes")]
     Output(#[from] std::io::Error),
@@ -78,24 +84,36 @@ impl From<csv::Error> for ReportError {
     }
 }
 
-const COLUMNS: [&str; 14] = [
-    "call",
-    "flow",
-    "account",
-    "switch",
-    "started",
-    "answered",
-    "ended",
-    "talk_ms",
-    "caller",
-    "called",
-    "legs",
-    "hangup_cause",
-    "incomplete",
-    "over",
+/// The columns of every report, each with its rank for a terminal ([`Column::rank`]).
+const COLUMNS: [(&str, usize); 14] = [
+    ("call", 0),
+    ("flow", 8),
+    ("account", 10),
+    ("switch", 14),
+    ("started", 1),
+    ("answered", 13),
+    ("ended", 11),
+    ("talk_ms", 7),
+    ("caller", 2),
+    ("called", 3),
+    ("legs", 12),
+    ("hangup_cause", 6),
+    ("incomplete", 9),
+    ("over", 15),
 ];
+/// The rank of kept answers.
+const KEPT_RANK: usize = 5;
 
-/// Writes the report to `out` and returns the number of calls in it.
+/// What a report has.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReportSummary {
+    /// The number of calls.
+    pub calls: usize,
+    /// The columns that the terminal has no room for.
+    pub left_out: Vec<String>,
+}
+
+/// Writes the report to `out` and says what it has.
 ///
 /// # Errors
 /// Returns [`ReportError`] when the store cannot be read or the output cannot be written.
@@ -103,12 +121,16 @@ pub async fn write(
     store: &Store,
     options: &ReportOptions,
     out: &mut (impl Write + Send),
-) -> Result<usize, ReportError> {
-    match options.format {
-        Format::Table => write_table(store, options, out).await,
-        Format::Csv => write_csv(store, options, out).await,
-        Format::Json => write_json(store, options, out).await,
-    }
+) -> Result<ReportSummary, ReportError> {
+    let calls = match options.format {
+        Format::Table => return write_table(store, options, out).await,
+        Format::Csv => write_csv(store, options, out).await?,
+        Format::Json => write_json(store, options, out).await?,
+    };
+    Ok(ReportSummary {
+        calls,
+        ..ReportSummary::default()
+    })
 }
 
 /// Reads calls page by page.
@@ -141,36 +163,32 @@ async fn write_table(
     store: &Store,
     options: &ReportOptions,
     out: &mut impl Write,
-) -> Result<usize, ReportError> {
+) -> Result<ReportSummary, ReportError> {
     let names = store.persisted_names(&options.filter).await?;
-    let mut table = Table::new();
-    table
-        .load_style(presets::UTF8_FULL_CONDENSED)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_header(header(&names));
-    let (mut pages, mut count, mut cut) = (Pages::new(store, options), 0, false);
-    'pages: while let Some(calls) = pages.next().await? {
-        for call in calls {
-            cut = count == options.table_rows;
+    let mut listing = Listing::new(columns(&names));
+    let (mut pages, mut calls, mut cut) = (Pages::new(store, options), 0, false);
+    'pages: while let Some(page) = pages.next().await? {
+        for call in page {
+            cut = calls == options.table_rows;
             if cut {
                 break 'pages;
             }
-            table.add_row(
-                cells(&call, &names, options)
-                    .iter()
-                    .map(|cell| printable(cell)),
-            );
-            count += 1;
+            listing.push(cells(&call, &names, options));
+            calls += 1;
         }
     }
-    writeln!(out, "{table}")?;
+    let listed = listing.laid_out(&options.layout)?;
+    write!(out, "{}", listed.text)?;
     if cut {
         writeln!(
             out,
-            "Only the first {count} calls are shown; narrow the time, or choose CSV or JSON."
+            "Only the first {calls} calls are shown; narrow the time, or choose CSV or JSON."
         )?;
     }
-    Ok(count)
+    Ok(ReportSummary {
+        calls,
+        left_out: listed.left_out,
+    })
 }
 
 async fn write_csv(
@@ -182,11 +200,16 @@ async fn write_csv(
     let mut csv = csv::WriterBuilder::new()
         .terminator(csv::Terminator::CRLF)
         .from_writer(out);
-    csv.write_record(header(&names))?;
+    let columns = columns(&names);
+    let all = columns.iter().map(|column| column.name.as_str());
+    let chosen = listing::chosen(&options.layout.columns, all)?;
+    let header = chosen.iter().filter_map(|at| columns.get(*at));
+    csv.write_record(header.map(|column| column.name.as_str()))?;
     let (mut pages, mut count) = (Pages::new(store, options), 0);
     while let Some(calls) = pages.next().await? {
         for call in &calls {
-            let cells = cells(call, &names, options).into_iter();
+            let cells = cells(call, &names, options);
+            let cells = chosen.iter().filter_map(|at| cells.get(*at).cloned());
             csv.write_record(cells.map(|cell| if options.raw { cell } else { harmless(cell) }))?;
         }
         count += calls.len();
@@ -232,15 +255,17 @@ async fn write_json(
     Ok(count)
 }
 
-fn header(names: &[(String, String)]) -> Vec<String> {
+fn columns(names: &[(String, String)]) -> Vec<Column> {
+    let column = |name: String, rank| Column {
+        whole: name == "call",
+        name,
+        rank,
+    };
+    let own = COLUMNS.map(|(name, rank)| column(name.to_owned(), rank));
     let kept = names
         .iter()
-        .map(|(webhook, name)| format!("{webhook}.{name}"));
-    COLUMNS
-        .iter()
-        .map(|&name| name.to_owned())
-        .chain(kept)
-        .collect()
+        .map(|(webhook, name)| column(format!("{webhook}.{name}"), KEPT_RANK));
+    own.into_iter().chain(kept).collect()
 }
 
 fn cells(call: &ReportedCall, names: &[(String, String)], options: &ReportOptions) -> Vec<String> {
@@ -331,12 +356,4 @@ fn text(value: &Value) -> String {
     value
         .as_str()
         .map_or_else(|| value.to_string(), ToOwned::to_owned)
-}
-
-/// Replaces control characters: text from HTTP must not control a person's terminal.
-#[must_use]
-pub fn printable(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-        .collect()
 }

@@ -7,11 +7,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use metrics::gauge;
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
+use switchhook_core::metric_names;
 use switchhook_core::zone::{self, ZoneDatabase};
 
 /// The variable that names another folder, as for the C library.
@@ -96,6 +98,7 @@ fn take(system: Option<SystemZones>) -> Arc<ZoneDatabase> {
 /// Notices another release on the system until `stop`, and takes it.
 pub(crate) async fn follow(stop: CancellationToken) {
     info!(release = %zone::database(), "time zones");
+    count(&zone::database());
     let look = || spawn_blocking(SystemZones::find);
     let mut taken = look().await.ok().flatten();
     let mut before = taken.clone();
@@ -111,11 +114,27 @@ pub(crate) async fn follow(stop: CancellationToken) {
             taken.clone_from(&found);
             if let Ok(database) = spawn_blocking(move || take(found)).await {
                 info!(release = %database, "the time zones have changed");
+                count(&database);
             }
         } else {
             before = found;
         }
     }
+}
+
+fn count(database: &ZoneDatabase) {
+    gauge!(metric_names::ZONES_RELEASE).set(release_number(&database.release).unwrap_or(0.0));
+}
+
+/// Returns a release as a number that grows with each: 2026.06 for `2026f`.
+fn release_number(release: &str) -> Option<f64> {
+    let (year, letters) = release.split_at_checked(4)?;
+    let year: f64 = year.parse().ok()?;
+    // After `z` come `za`, `zb` and so on.
+    let letters = letters
+        .bytes()
+        .map(|byte| f64::from(byte.saturating_sub(b'a')) + 1.0);
+    Some(year + letters.sum::<f64>() / 100.0)
 }
 
 fn beginning(file: &Path) -> Option<String> {
@@ -163,6 +182,15 @@ mod tests {
             let found = SystemZones::at(folder.path()).map(|found| found.release);
             assert_eq!(found.as_deref(), release, "{name} {text:?}");
         }
+    }
+
+    #[test]
+    fn releases_are_numbers_that_grow() {
+        let releases = ["2026a", "2026f", "2026z", "2026za", "2027", "2027a"];
+        let numbers = releases.map(|release| release_number(release).unwrap());
+        assert!(numbers.is_sorted(), "{numbers:?}");
+        assert_eq!(numbers[1], 2026.06);
+        assert_eq!(release_number("?"), None);
     }
 
     #[test]

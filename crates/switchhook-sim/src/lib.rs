@@ -29,5 +29,5 @@ pub mod switch;
 
 pub use self::endless::{Placed, keep_calling};
 pub use self::options::{LabError, LabOptions, Service, Started};
-pub use self::report::{CallReport, LabReport};
+pub use self::report::{COLUMNS as LAB_COLUMNS, CallReport, LabReport};
 pub use self::run::{run, scenario_names};

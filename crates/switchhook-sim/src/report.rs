@@ -2,16 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use comfy_table::{Cell, Color, ContentArrangement, LineStyle, Table, TableStyle};
 use serde::Serialize;
 use serde_json::Value;
 
 use super::scenarios::Scenario;
 use super::switch::CallRecord;
 
-/// A table style with a line below the headings and no lines between the rows.
-const HEADED: TableStyle =
-    TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
+/// The columns of the table: what was heard and what the dialplan was told, for each call.
+pub const COLUMNS: [&str; 6] = ["call", "heard", "line", "told", "document", "verdict"];
 
 /// Number of characters of a value that the table shows; `--json` has the full value.
 const SHOWN: usize = 24;
@@ -143,23 +141,14 @@ impl LabReport {
         })
     }
 
-    /// Returns a table, then every problem, then the totals.
+    /// Returns a row for each call, with a value for each of [`COLUMNS`].
+    pub fn rows(&self) -> impl Iterator<Item = [String; COLUMNS.len()]> {
+        self.calls.iter().map(row)
+    }
+
+    /// Returns every problem, then the totals.
     #[must_use]
-    pub fn table(&self) -> String {
-        let mut table = Table::new();
-        table.load_style(HEADED);
-        table.set_content_arrangement(ContentArrangement::Dynamic);
-        table.set_header([
-            "call",
-            "heard",
-            "line",
-            "what the dialplan is told",
-            "document",
-            "",
-        ]);
-        for call in &self.calls {
-            table.add_row(row(call));
-        }
+    pub fn summary(&self) -> String {
         let failed = self.calls.iter().filter(|call| !call.passed);
         let problems: String = failed
             .flat_map(|call| {
@@ -174,13 +163,13 @@ impl LabReport {
             .fold(problems, |text, problem| format!("{text}{problem}\n"));
         let right = self.calls.iter().filter(|call| call.passed).count();
         format!(
-            "{table}\n{problems}{right} of {} calls were right.\n",
+            "{problems}{right} of {} calls were right.\n",
             self.calls.len()
         )
     }
 }
 
-fn row(call: &CallReport) -> Vec<Cell> {
+fn row(call: &CallReport) -> [String; COLUMNS.len()] {
     let line = call
         .line
         .map_or_else(|| "none".to_owned(), |line| line.to_string());
@@ -193,17 +182,14 @@ fn row(call: &CallReport) -> Vec<Cell> {
         (None, Some(0)) => answered(&call.variables),
         (None, _) => String::new(),
     };
-    let verdict = match call.passed {
-        true => Cell::new("right").fg(Color::Green),
-        false => Cell::new("WRONG").fg(Color::Red),
-    };
-    vec![
-        Cell::new(&call.scenario),
-        Cell::new(&call.heard),
-        Cell::new(line),
-        Cell::new(told),
-        Cell::new(call.delivered()),
-        verdict,
+    let verdict = if call.passed { "right" } else { "WRONG" };
+    [
+        call.scenario.clone(),
+        call.heard.clone(),
+        line,
+        told,
+        call.delivered(),
+        verdict.to_owned(),
     ]
 }
 

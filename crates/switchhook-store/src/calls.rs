@@ -1,10 +1,10 @@
 //! Calls: legs in progress, finished calls, switches, and what reports show.
 
 use super::model::{
-    CallFilter, CallParties, CallSearch, DocumentRow, FinishedCallRecord, FinishedChannel,
-    FinishedChannelPage, PersistedResponse, RecentCall, ReportedCall, StoredLeg,
+    CallFilter, CallParties, CallSearch, DocumentRow, Finished, FinishedCallRecord,
+    FinishedChannel, FinishedChannelPage, PersistedResponse, RecentCall, ReportedCall, StoredLeg,
 };
-use super::sql::calls::{FinishCall, Finished};
+use super::sql::calls::FinishCall;
 use super::sql::legs::{PutLeg, RemoveLegs};
 use super::sql::responses::PersistResponse;
 use super::sql::switches::{PutCdrProgress, PutSwitchName};
@@ -169,7 +169,19 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn documents_of(&self, uuids: &[&str]) -> Result<Vec<DocumentRow>, StoreError> {
-        read!(self, documents::documents_of_channels, uuids)
+        self.documents_of_accounts(uuids, None).await
+    }
+
+    /// Returns the same of these accounts alone, if any are given.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn documents_of_accounts(
+        &self,
+        uuids: &[&str],
+        accounts: Option<&Vec<String>>,
+    ) -> Result<Vec<DocumentRow>, StoreError> {
+        read!(self, documents::documents_of_channels, uuids, accounts)
     }
 
     /// Returns the numbers of the finished calls with these Unique-IDs.

@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use super::model::{
-    AttemptResult, ClaimRequest, ClaimedDocument, DeliveryKind, DeliveryOutcome, DocumentDetail,
-    DocumentFilter, DocumentRow, EndpointBacklog, EventFilter, Lease, NewDocument, NewEvent,
-    Retention, StoredEvent,
+    AttemptResult, ClaimRequest, ClaimedDocument, DeliveryKind, DeliveryOutcome, Discarded,
+    DocumentDetail, DocumentFilter, DocumentRow, EndpointBacklog, EventFilter, Lease, NewDocument,
+    NewEvent, Retention, StoredEvent,
 };
 use super::operation::CHUNK;
 use super::sql::documents::{self, Replay};
 use super::sql::events::{self, ExpireEvents, PutEvent};
-use super::sql::outbox::{Claim, MakeBacklogDue, Pause, PutRequest, Release, Resume, Settle};
+use super::sql::outbox::{
+    Claim, Discard, MakeBacklogDue, Pause, PutRequest, Release, Resume, Settle, TryNow,
+};
 use super::sql::prune::Prune;
 use super::{Store, StoreError};
 
@@ -154,6 +156,24 @@ impl Store {
         self.write(Resume(endpoint.to_owned())).await
     }
 
+    /// Lets an endpoint be tried now, by every service that slowed it down, with the document that
+    /// is due next.
+    ///
+    /// # Errors
+    /// [`StoreError`]; nothing is changed then.
+    pub async fn try_now(&self, endpoint: &str) -> Result<(), StoreError> {
+        self.write(TryNow(endpoint.to_owned())).await
+    }
+
+    /// Gives up documents that wait, which keeps them as dead (events as expired), and deletes dead
+    /// and expired ones. Others stay as they are.
+    ///
+    /// # Errors
+    /// [`StoreError`]; nothing is changed then.
+    pub async fn discard(&self, webhook_ids: Vec<String>) -> Result<Discarded, StoreError> {
+        self.write(Discard(webhook_ids)).await
+    }
+
     /// Returns paused endpoints, each with the reason.
     ///
     /// # Errors
@@ -189,6 +209,17 @@ impl Store {
     /// [`StoreError`].
     pub async fn backlogs(&self) -> Result<Vec<EndpointBacklog>, StoreError> {
         read!(self, documents::backlogs)
+    }
+
+    /// Returns the backlog of each endpoint that has documents of these accounts.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn backlogs_of(
+        &self,
+        accounts: &[String],
+    ) -> Result<Vec<EndpointBacklog>, StoreError> {
+        read!(self, documents::backlogs_of_accounts, accounts)
     }
 
     /// Returns the oldest `limit` documents of a filter.

@@ -37,6 +37,8 @@ macro_rules! read {
     };
 }
 
+mod asked;
+mod audit;
 mod backup;
 mod caller;
 mod caller_data;
@@ -53,6 +55,8 @@ mod options;
 mod postgres;
 mod sql;
 mod sqlite;
+mod stat_store;
+pub mod stats;
 mod unpublished;
 mod writer;
 
@@ -61,17 +65,20 @@ use std::sync::Arc;
 use sqlx::{PgConnection, SqliteConnection};
 use tokio::sync::{Semaphore, SemaphorePermit, watch};
 
+pub use asked::asked_line;
 pub use caller::{Caller, CallerCall, CallerRecords, ScrubResult};
 pub use clock::Clock;
 pub use error::StoreError;
 pub use event_lane::{event_lane, is_event_lane, webhook_of};
 pub use model::{
-    ATTEMPTS_KEPT, Attempt, AttemptResult, CallFilter, CallParties, CallSearch, CallSummary,
-    ClaimRequest, ClaimedDocument, DatabaseServer, DeliveryKind, DeliveryOutcome, DocumentDetail,
-    DocumentFilter, DocumentRow, DocumentState, EndpointBacklog, EventFilter, FinishedCallRecord,
-    FinishedChannel, FinishedChannelPage, Lease, NewDocument, NewEvent, NewUnpublishedCall,
+    ATTEMPTS_KEPT, Attempt, AttemptResult, AuditEntry, AuditFilter, CallColumns, CallFilter,
+    CallParties, CallSearch, CallSummary, ClaimRequest, ClaimedDocument, DatabaseServer,
+    DeliveryKind, DeliveryOutcome, Discarded, DocumentDetail, DocumentFilter, DocumentRow,
+    DocumentState, EndpointBacklog, EventFilter, FinishedCallRecord, FinishedChannel,
+    FinishedChannelPage, Lease, NewAuditEntry, NewDocument, NewEvent, NewUnpublishedCall,
     PersistedResponse, PublishedCall, RecentCall, RenderEvent, ReportedCall, RequestContent,
-    Retention, StoredEvent, StoredLeg, UnpublishedCall,
+    Retention, StatCell, StatDimension, StatQuery, StatSeries, StatSpan, StoredEvent, StoredLeg,
+    UnpublishedCall,
 };
 pub use options::{Role, StoreOptions};
 pub use postgres::LONGEST_WRITE;
@@ -82,6 +89,7 @@ use operation::Write;
 use postgres::Postgres;
 use sql::report::Cursor;
 use sqlite::Sqlite;
+use stats::StatCounter;
 use switchhook_core::health::Health;
 
 /// Readers at a time; more wait. Only operators and restarts read.
@@ -94,6 +102,7 @@ pub struct Store {
     clock: Clock,
     leases: Arc<LeaseTokens>,
     readers: Arc<Semaphore>,
+    stats: StatCounter,
 }
 
 /// A reader's turn. Paused time stands still until it is dropped.
@@ -175,6 +184,7 @@ impl Store {
             clock: options.clock,
             leases: Arc::new(LeaseTokens::of_instance(options.instance_id.as_deref())),
             readers: Arc::new(Semaphore::new(READERS)),
+            stats: StatCounter::default(),
         })
     }
 
@@ -239,6 +249,9 @@ impl Store {
     /// Writes what is queued and closes the database; later calls fail with
     /// [`StoreError::Closed`].
     pub async fn close(&self) {
+        if let Err(error) = self.flush_stats().await {
+            tracing::debug!(%error, "the last counts were not stored");
+        }
         either!(self, db => db.close().await);
     }
 }

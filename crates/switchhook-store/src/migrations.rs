@@ -39,6 +39,8 @@ pub(super) static POSTGRES: LazyLock<Migrator> = LazyLock::new(|| {
         migration!("postgres", 5, "0005", "unpublished"),
         migration!("postgres", 6, "0006", "retry"),
         migration!("postgres", 7, "0007", "events"),
+        migration!("postgres", 10, "0010", "stats"),
+        migration!("postgres", 11, "0011", "audit"),
     ])
 });
 
@@ -53,6 +55,8 @@ pub(super) static SQLITE: LazyLock<Migrator> = LazyLock::new(|| {
         migration!("sqlite", 7, "0007", "unpublished"),
         migration!("sqlite", 8, "0008", "retry"),
         migration!("sqlite", 9, "0009", "events"),
+        migration!("sqlite", 10, "0010", "stats"),
+        migration!("sqlite", 11, "0011", "audit"),
     ])
 });
 
@@ -66,7 +70,7 @@ mod tests {
 
     /// SHA-384 of each file. A database remembers them and refuses a program with others, so a
     /// file never changes once it is released.
-    const POSTGRES_CHECKSUMS: [&str; 7] = [
+    const POSTGRES_CHECKSUMS: [&str; 9] = [
         "f71c8f6902878d1c6cc1345fb53e35baec82e9ca6ff679da13a5f3684d261a9fcdacd81d56ca349084c6cc4dac69b8ae",
         "ed493cbba7ee979a08ed5bde3ded51714bd7d9c0df3d5b7ba5346b2e6acc8a5119b6a789eee09180da2683fba92f5fca",
         "ab10235a1c05b31a3fa95678794a83c36383d154ba1f5a9fdd9171b9e086bc49a10f07bfe2a513ca341730591663d48e",
@@ -74,8 +78,10 @@ mod tests {
         "ffb5edc0e7cca99a8493ae413c244f5e3f0aa1149560f1254887caffb0f0d858ab081f13ccdc13760273df7234c51771",
         "b93ed0b3b52860eeb3529e28ab65dddec44e3fa76695a2347d74857c0dbd67535b8a99ad6850f58b31bae1d0fe3d2e87",
         "47a57efd86fd8e7dc05fc56a41481236ca7cfcdbbbf03f2177461e5f2e72050dd143823284352f4807ddaa1e15c8e9ee",
+        "57bef25cfdeb5a9d8df74a065f845b117d52b13ce932c8bc224900a4e58f8c071f48ca73fd607dd97c1e0e6b0cb14962",
+        "69baba68d07c007ae8aee98ddd2a51705ac814b84c0b12939746bd46cc3e0a0dbc59ddceb8930d8dfb3b201c99825775",
     ];
-    const SQLITE_CHECKSUMS: [&str; 9] = [
+    const SQLITE_CHECKSUMS: [&str; 11] = [
         "fe220f35da665c6202dfe22b722d0563f91e6be15ac0fae062aad411088cfbaf68ee6f6e095959f12caf1a51686f65e8",
         "6fa9e7acd4a925f6f0e3448f7ed2fdba82dfc73de40fb9927fab4918642f0f0bfbe5088501d3f9a654ce9c66c8ece9ec",
         "44ddc26207d23a188d34571c3117217f0e064374d0c52a7a0eab2abe39402b68168f9558a12ca681c8a7d7464a8c1500",
@@ -85,6 +91,8 @@ mod tests {
         "8763b0cda29b9ba534b0fff3c2e4e15a5984b56121773656c4be318baef7573b95708cd4924f7515d435782bf5afca81",
         "44af5d4e1c2d0425c931dcde2fd3f08323e4827b709ab73659d719b1117f7720ab5d735327852f3b7ff56489ce6c5bdb",
         "64073797428eba1c94cf0a9d210afa21af4369d000cdc7415909f6b21d879236399a1c8a3ec7d804e028ee031e505c5c",
+        "74d6116a0267e42bebfc938d0d7b883095880dbcce540a8c0dccb088b4750e103e11c7f6eb508282580efd18faff3a89",
+        "581841de28bccd456b2506a86702f290b823b486a63959a8e5965f4c03b05e80fc46fe497d0d328d0fd2063e3f888eae",
     ];
 
     fn hex(bytes: &[u8]) -> String {
@@ -119,6 +127,40 @@ mod tests {
             assert_eq!(pinned, checksums, "{name}");
             assert_eq!(ours.table_name, read.table_name);
         }
+    }
+
+    /// The eleventh migration says whose the documents are, as far as their calls tell.
+    #[tokio::test]
+    async fn documents_get_the_account_of_their_call() {
+        use sqlx::{ConnectOptions as _, Executor as _, Row as _};
+        let options = sqlx::sqlite::SqliteConnectOptions::new().in_memory(true);
+        let mut db = options.connect().await.unwrap();
+        let before = SQLITE.iter().filter(|one| one.version < 11).cloned();
+        let before = Migrator::with_migrations(before.collect());
+        before.run_direct(None, &mut db, false).await.unwrap();
+        for (id, call, account) in [
+            (1, "a", "acme"),
+            (2, "twice", "acme"),
+            (3, "twice", "other"),
+        ] {
+            let sql = "INSERT INTO call (switch, call_uuid, created_us, flow, started_ms, ended_ms, talk_ms,
+                                         caller, called, legs, hangup_cause, incomplete, account)
+                       VALUES ('s', $1, $2, 'f', 1, 1, 1, '', '', 1, '16', 0, $3)";
+            let insert = sqlx::query(sql).bind(call).bind(id).bind(account);
+            insert.execute(&mut db).await.unwrap();
+        }
+        for call in ["a", "twice", "unknown"] {
+            let sql = "INSERT INTO document (webhook_id, kind, switch, call_uuid, flow, endpoint, state, due_ms,
+                                             inserted_ms, headers, body)
+                       VALUES ($1, 'document', 's', $1, 'f', 'crm', 'waiting', 1, 1, '[]', x'01')";
+            sqlx::query(sql).bind(call).execute(&mut db).await.unwrap();
+        }
+        SQLITE.run_direct(None, &mut db, false).await.unwrap();
+        let rows = db.fetch_all("SELECT account FROM document ORDER BY id");
+        let rows = rows.await.unwrap();
+        let accounts: Vec<Option<String>> = rows.iter().map(|row| row.get(0)).collect();
+        // A Unique-ID that two accounts had, and a call that is not stored: nobody's.
+        assert_eq!(accounts, [Some("acme".to_owned()), None, None]);
     }
 
     /// The ninth migration of SQLite copies two tables.

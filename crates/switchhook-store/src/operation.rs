@@ -1,6 +1,6 @@
 //! What the writer writes: an [`Operation`] says what, [`Write`] how a database does it.
 
-use super::model::StoredLeg;
+use super::model::{Finished, FinishedCallRecord, StoredLeg};
 
 /// Rows that one statement changes or removes at most. It bounds how long other writes wait.
 pub(crate) const CHUNK: u32 = 1_000;
@@ -28,6 +28,16 @@ pub(crate) trait Operation: Send + Sync + 'static {
 
     /// Returns the output of a change whose leg was stored together with others.
     fn output_of_leg() -> Option<Self::Output> {
+        None
+    }
+
+    /// Returns the call, when the change only finishes one: several may share a statement.
+    fn finished_call(&self) -> Option<&FinishedCallRecord> {
+        None
+    }
+
+    /// Returns the output of a change whose call was finished together with others.
+    fn output_of_call(_finished: Finished) -> Option<Self::Output> {
         None
     }
 }

@@ -18,7 +18,7 @@ use switchhook_core::breaker::{
 use switchhook_core::clock;
 use switchhook_core::metric_names;
 use switchhook_core::outcome::{Failure, Outcome, Reason};
-use switchhook_core::timestamp::time_of_day;
+use switchhook_core::timestamp::time_of_day_with_offset;
 
 /// The configuration of one webhook's breaker.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -219,7 +219,7 @@ impl WebhookBreaker {
     }
 
     fn refusal(&self) -> Failure {
-        let clock = |ms| time_of_day(ms, self.config.time_zone);
+        let clock = |ms| time_of_day_with_offset(ms, self.config.time_zone);
         let webhook = &self.label;
         let detail = match self.status() {
             Some(open_circuit) => {

@@ -16,6 +16,7 @@ use url::Url;
 use super::comparisons::Comparisons;
 use super::compile_error::CompileError;
 use super::context::{ProbeValue, Scope};
+use super::expiry::Expiries;
 use super::options::{ConnectionOptions, RetryOptions, Tls, WebhookOptions};
 use super::response::ResponseParser;
 use super::template::{TemplateId, Templates};
@@ -42,6 +43,7 @@ pub struct Webhook {
     pub(super) authorization: Option<HeaderValue>,
     pub(super) tokens: Option<Tokens>,
     pub(super) own_tls: Option<CompiledTls>,
+    expiries: Expiries,
     pub(super) timeout: Duration,
     pub(super) http2_streams: usize,
     pub(super) connection: ConnectionOptions,
@@ -197,6 +199,14 @@ impl Webhook {
     #[must_use]
     pub fn token_url(&self) -> Option<&Url> {
         self.tokens.as_ref().map(Tokens::url)
+    }
+
+    /// Returns each kind of credential that it shows to its server, as the metric
+    /// [`CREDENTIAL_EXPIRES`](switchhook_core::metric_names::CREDENTIAL_EXPIRES) names it, with the
+    /// second since 1970 at which it expires.
+    #[must_use]
+    pub fn credential_expiries(&self) -> [(&'static str, Option<u64>); 2] {
+        self.expiries.by_kind()
     }
 
     /// Sets the `Authorization` header, marked sensitive, if the webhook has one.

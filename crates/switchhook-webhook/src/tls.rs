@@ -1,10 +1,12 @@
 //! A webhook's own TLS settings: trusted authorities, client certificate, minimum version.
 
 mod listed_certificate;
+mod watched_certificate;
 
 use std::sync::Arc;
 
 use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -14,6 +16,9 @@ use rustls_platform_verifier::Verifier;
 use super::compile_error::CompileError;
 use super::options::{Identity, Tls, TlsVersion};
 use listed_certificate::ListedCertificates;
+use watched_certificate::WatchedCertificates;
+
+pub use watched_certificate::forget_certificates;
 
 /// Compiled TLS settings. They are equal if their options are.
 #[derive(Clone)]
@@ -70,18 +75,15 @@ pub(super) fn config(options: &Tls) -> Result<ClientConfig, CompileError> {
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_protocol_versions(versions(options.min_version))
         .map_err(|error| unusable("tls.min_version", &error))?;
-    let builder = match &options.ca {
-        Some(ca) => {
-            let verifier = trusting(ca, provider)?;
-            let builder = builder.dangerous();
-            builder.with_custom_certificate_verifier(Arc::new(verifier))
-        }
+    let verifier: Arc<dyn ServerCertVerifier> = match &options.ca {
+        Some(ca) => Arc::new(trusting(ca, provider)?),
         None => {
             let verifier = Verifier::new(provider).map_err(|error| unusable("tls", &error))?;
-            let builder = builder.dangerous();
-            builder.with_custom_certificate_verifier(Arc::new(verifier))
+            Arc::new(verifier)
         }
     };
+    let builder = builder.dangerous();
+    let builder = builder.with_custom_certificate_verifier(Arc::new(WatchedCertificates(verifier)));
     let mut config = match &options.identity {
         None => builder.with_no_client_auth(),
         Some(identity) => {
@@ -131,6 +133,12 @@ fn shown(identity: &Identity) -> Result<ClientIdentity, CompileError> {
         CompileError::new("tls.client_key_file", what, help)
     })?;
     Ok((chain, key))
+}
+
+/// Returns the certificate that a server sees.
+pub(super) fn leaf(identity: &Identity) -> Option<CertificateDer<'static>> {
+    let text = identity.certificate.as_bytes();
+    CertificateDer::pem_slice_iter(text).next()?.ok()
 }
 
 fn certificates(key: &str, text: &str) -> Result<Vec<CertificateDer<'static>>, CompileError> {

@@ -15,9 +15,10 @@ use tokio::process::{ChildStderr, Command};
 use tokio::time::timeout;
 
 use switchhook_service::config::Config;
+use switchhook_service::listing::{Column, Listing};
 use switchhook_service::service::Service;
 use switchhook_sim::switch::Pace;
-use switchhook_sim::{LabOptions, Started};
+use switchhook_sim::{LAB_COLUMNS, LabOptions, LabReport, Started};
 
 use crate::cli::lab::Lab;
 
@@ -94,9 +95,28 @@ async fn scenarios(args: &Lab) -> Result<bool, String> {
     if args.json {
         super::write_stdout(&format!("{}\n", report.json()))?;
     } else {
-        super::write_stdout(&report.table())?;
+        let layout = super::output::layout(&args.columns);
+        let listed = listing(&report).laid_out(&layout);
+        let listed = listed.map_err(|error| error.to_string())?;
+        super::write_stdout(&listed.text)?;
+        super::say_left_out(&listed.left_out);
+        super::write_stdout(&report.summary())?;
     }
     Ok(report.passed)
+}
+
+/// The rank of each column of the table for a terminal.
+const RANKS: [usize; LAB_COLUMNS.len()] = [0, 4, 1, 3, 5, 2];
+
+fn listing(report: &LabReport) -> Listing {
+    let columns = LAB_COLUMNS.iter().zip(RANKS).map(|(name, rank)| Column {
+        name: (*name).to_owned(),
+        rank,
+        whole: *name == "verdict",
+    });
+    let mut listing = Listing::new(columns.collect());
+    report.rows().for_each(|row| listing.push(row));
+    listing
 }
 
 fn temporary_folder() -> Result<tempfile::TempDir, String> {

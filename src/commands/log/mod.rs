@@ -2,6 +2,7 @@
 //!
 //! Lines go through a queue with a limit, so that no call waits for a slow reader.
 
+mod masked;
 mod queue;
 
 use std::fmt::{self, Debug, Write as _};
@@ -23,6 +24,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use switchhook_core::printable::{self, OneLine};
 use switchhook_core::{clock, metric_names, timestamp};
 
+pub use masked::mask_numbers;
 use queue::{LossReporter, Queue};
 
 /// The target of the log's lines about itself, which are never dropped.
@@ -75,7 +77,7 @@ fn started(queue: Queue, json: bool) -> Option<Log> {
     }
     let of_panics = queue.clone();
     panic::set_hook(Box::new(move |info| {
-        of_panics.push_always(panic_text(info, json).as_bytes());
+        of_panics.push_always(masked::line(&panic_text(info, json), json).as_bytes());
     }));
     Some(Log(queue))
 }
@@ -192,10 +194,12 @@ impl<'a> MakeWriter<'a> for Lines {
 
 impl Write for Line<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let text = std::str::from_utf8(bytes).ok();
+        let text = text.map(|text| masked::line(text, self.json));
         // JSON leaves direction marks as they are.
-        let marked = std::str::from_utf8(bytes).ok().filter(|_| self.json);
-        let shown = marked.map(printable::lines);
-        let bytes_shown = shown.as_ref().map_or(bytes, |text| text.as_bytes());
+        let marked = text.as_deref().filter(|_| self.json).map(printable::lines);
+        let shown = marked.as_deref().or(text.as_deref());
+        let bytes_shown = shown.map_or(bytes, str::as_bytes);
         if self.always {
             self.queue.push_always(bytes_shown);
         } else if let Err(lost) = self.queue.push(bytes_shown) {

@@ -1,8 +1,8 @@
 //! `switchhook outbox list`.
 
-use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
+use switchhook_core::zone::Zone;
+use switchhook_service::listing::{Column, Listing, printable};
 use switchhook_service::outbox;
-use switchhook_service::report::printable;
 use switchhook_store::{DocumentFilter, DocumentState};
 
 use super::row::{Pauses, Row, kind_word};
@@ -10,22 +10,26 @@ use crate::cli::operator::List;
 use crate::commands;
 use crate::commands::store_context::StoreContext;
 
-const COLUMNS: [&str; 8] = [
-    "id",
-    "kind",
-    "webhook",
-    "call",
-    "state",
-    "attempts",
-    "next attempt",
-    "last outcome",
+/// The columns, each with its rank for a terminal ([`Column::rank`]).
+const COLUMNS: [(&str, usize); 8] = [
+    ("id", 0),
+    ("kind", 7),
+    ("webhook", 1),
+    ("call", 6),
+    ("state", 2),
+    ("attempts", 5),
+    ("next attempt", 4),
+    ("last outcome", 3),
 ];
 
 /// Prints the oldest documents that match; hints go to standard error.
 pub async fn list(context: &StoreContext, args: &List) -> Result<(), String> {
+    if args.json && !args.columns.columns.is_empty() {
+        return Err("--columns is for tables; JSON has every field".into());
+    }
     // One more than is printed, to know whether there are more.
     let limit = args.limit.saturating_add(1);
-    let documents = outbox::list(&context.store, &filter(args), limit).await;
+    let documents = outbox::list(&context.store, &filter(args, context.times.zone), limit).await;
     let mut documents = documents.map_err(|error| error.to_string())?;
     let more = documents.len() > args.limit as usize;
     documents.truncate(args.limit as usize);
@@ -42,7 +46,11 @@ pub async fn list(context: &StoreContext, args: &List) -> Result<(), String> {
     } else if rows.is_empty() {
         commands::write_stderr("no documents\n");
     } else {
-        commands::write_stdout(&format!("{}\n", table(&rows)))?;
+        let layout = commands::output::layout(&args.columns);
+        let listed = listing(&rows).laid_out(&layout);
+        let listed = listed.map_err(|error| error.to_string())?;
+        commands::write_stdout(&listed.text)?;
+        commands::say_left_out(&listed.left_out);
     }
     if more {
         commands::write_stderr(&format!(
@@ -56,8 +64,8 @@ pub async fn list(context: &StoreContext, args: &List) -> Result<(), String> {
 
 /// Leaves out delivered documents and expired events unless a state is given: they are kept for
 /// days, and would hide the others.
-fn filter(args: &List) -> DocumentFilter {
-    let mut filter = super::filter(&args.filter);
+fn filter(args: &List, zone: Zone) -> DocumentFilter {
+    let mut filter = super::filter(&args.filter, zone);
     if filter.states.is_empty() {
         filter.states = vec![
             DocumentState::Waiting,
@@ -78,12 +86,14 @@ fn json(rows: &[Row<'_>]) -> Result<String, String> {
     Ok(format!("[\n{}\n]\n", lines.join(",\n")))
 }
 
-fn table(rows: &[Row<'_>]) -> Table {
-    let mut table = Table::new();
-    table
-        .load_style(presets::UTF8_FULL_CONDENSED)
-        .set_content_arrangement(ContentArrangement::Dynamic)
-        .set_header(COLUMNS);
+fn listing(rows: &[Row<'_>]) -> Listing {
+    let column = |(name, rank): (&str, usize)| Column {
+        name: name.to_owned(),
+        rank,
+        // An id must fit in one line, to be copied.
+        whole: name == "id",
+    };
+    let mut listing = Listing::new(COLUMNS.map(column).to_vec());
     for row in rows {
         let attempts = row.attempts.to_string();
         let cells = [
@@ -96,13 +106,9 @@ fn table(rows: &[Row<'_>]) -> Table {
             row.next_in_words(),
             row.last_outcome,
         ];
-        table.add_row(cells.map(printable));
+        listing.push(cells.map(str::to_owned));
     }
-    if let Some(id) = table.column_mut(0) {
-        // An id must fit in one line, to be copied.
-        id.set_constraint(ColumnConstraint::ContentWidth);
-    }
-    table
+    listing
 }
 
 fn print_pauses(rows: &[Row<'_>], pauses: &Pauses) {

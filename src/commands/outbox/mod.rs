@@ -8,6 +8,7 @@ mod show;
 use std::path::Path;
 use std::process::ExitCode;
 
+use switchhook_core::zone::Zone;
 use switchhook_service::outbox;
 use switchhook_store::DocumentFilter;
 
@@ -36,6 +37,7 @@ async fn resume(context: &StoreContext, args: &Resume) -> Result<(), String> {
     let name = &args.webhook;
     let resumed = outbox::resume(&context.store, name).await;
     if resumed.map_err(|error| error.to_string())? {
+        context.audit("resume", name, "resumed").await;
         super::write_stdout(&format!("deliveries to {name} are resumed\n"))
     } else {
         context.check_name(name)?;
@@ -43,12 +45,13 @@ async fn resume(context: &StoreContext, args: &Resume) -> Result<(), String> {
     }
 }
 
-fn filter(filter: &FilterArgs) -> DocumentFilter {
+fn filter(filter: &FilterArgs, zone: Zone) -> DocumentFilter {
     DocumentFilter {
         ids: Vec::new(),
         states: filter.state.clone(),
         endpoint: filter.webhook.clone(),
-        from_ms: filter.since.map(|since| since.ms),
-        until_ms: filter.until.map(|until| until.ms),
+        from_ms: filter.since.map(|since| since.ms(zone)),
+        until_ms: filter.until.map(|until| until.ms(zone)),
+        accounts: None,
     }
 }

@@ -11,12 +11,15 @@ use crate::commands;
 use crate::commands::counted;
 use crate::commands::store_context::{StoreContext, brief};
 
+/// Ids of one command that the audit names.
+const AUDITED: usize = 100;
+
 /// Sends documents again, or prints their number.
 pub async fn retry(context: &StoreContext, args: &Retry) -> Result<(), String> {
     let options = RetryOptions {
         filter: DocumentFilter {
             ids: args.ids.clone(),
-            ..super::filter(&args.filter)
+            ..super::filter(&args.filter, context.times.zone)
         },
         dry_run: args.dry_run,
         per_second: args.rate.map(|rate| rate.per_second),
@@ -26,13 +29,35 @@ pub async fn retry(context: &StoreContext, args: &Retry) -> Result<(), String> {
     if let (Some(webhook), 0) = (&args.filter.webhook, replayed.documents) {
         context.check_name(webhook)?;
     }
-    commands::write_stdout(&sentence(&replayed, args.rate))?;
+    let message = sentence(&replayed, args.rate);
+    if !replayed.dry_run && replayed.documents > 0 {
+        audit(context, args, message.trim_end()).await;
+    }
+    commands::write_stdout(&message)?;
     if replayed.documents < args.ids.len() as u64 {
         commands::write_stderr(
             "the others are being sent right now, or do not match the options\n",
         );
     }
     Ok(())
+}
+
+/// Notes the documents by their ids, or what selected them.
+async fn audit(context: &StoreContext, args: &Retry, result: &str) {
+    for id in args.ids.iter().take(AUDITED) {
+        context.audit("resend", id, result).await;
+    }
+    if args.ids.is_empty() {
+        let states = args.filter.state.iter().map(|state| state.as_str());
+        let words = args.filter.webhook.as_deref().into_iter().chain(states);
+        let target = words.collect::<Vec<_>>().join(" ");
+        let target = if target.is_empty() {
+            "what is not delivered"
+        } else {
+            &target
+        };
+        context.audit("resend", target, result).await;
+    }
 }
 
 fn sentence(replayed: &Replayed, rate: Option<Rate>) -> String {

@@ -6,8 +6,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use comfy_table::{Table, presets};
 use serde::Serialize;
+use switchhook_service::listing::printable;
 use switchhook_service::outbox;
-use switchhook_service::report::printable;
 use switchhook_store::{ATTEMPTS_KEPT, Attempt, DocumentDetail, DocumentState, RequestContent};
 use switchhook_webhook::redact;
 

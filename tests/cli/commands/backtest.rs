@@ -108,6 +108,31 @@ async fn each_result_that_a_changed_mapping_changes_is_shown_and_the_exit_status
 }
 
 #[tokio::test]
+async fn calls_that_differ_in_the_same_way_are_grouped_unless_each_is_asked_for() {
+    let workdir = Workdir::new();
+    let store = workdir.store().await;
+    for number in 0..6 {
+        let answer = success("Ann", &json!({"customer": {"name": "Ann", "tier": "gold"}}));
+        store
+            .persist_response(kept(&format!("call-{number}"), answer))
+            .await
+            .unwrap();
+    }
+    store.close().await;
+    let changed = MAP.replace("$.customer.name", "$.customer.tier");
+    configure(&workdir, &format!("{LOOKUP}{changed}"));
+    let difference = "  flow.key.customer_name\n    - Ann\n    + gold\n";
+    let grouped = workdir.run(&["backtest"]).out;
+    assert_eq!(grouped.matches(difference).count(), 1, "{grouped}");
+    assert!(
+        grouped.contains("and 3 more with the same differences"),
+        "{grouped}"
+    );
+    let each = workdir.run(&["backtest", "--verbose"]).out;
+    assert_eq!(each.matches(difference).count(), 6, "{each}");
+}
+
+#[tokio::test]
 async fn json_tells_the_same_to_programs() {
     let workdir = workdir().await;
     configure(&workdir, &format!("{LOOKUP}{MAP}"));

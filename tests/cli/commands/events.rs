@@ -23,6 +23,7 @@ fn event(call: &str, fact: &str, flow: &str, account: &str, number: &str) -> New
         "type": format!("call.{kind}"), "account": account, "leg": {"calleeNumber": number},
     });
     NewEvent {
+        account: account.into(),
         switch: "fs1".into(),
         call_uuid: call.into(),
         created_us: 1_000_000,

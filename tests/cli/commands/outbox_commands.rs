@@ -11,7 +11,7 @@ const NO_RECEIVER: SocketAddr = SocketAddr::V4(std::net::SocketAddrV4::new(
 ));
 
 /// Stores one dead document and one that waits.
-async fn workdir_with_two_documents() -> Workdir {
+pub async fn workdir_with_two_documents() -> Workdir {
     let workdir = Workdir::new();
     let store = workdir.store().await;
     store
@@ -234,6 +234,13 @@ fn the_manual_has_every_command_and_shells_get_their_completions() {
     for name in names.iter().copied().chain(["outbox retry"]) {
         let heading = format!(".SH \"SWITCHHOOK {}\"", name.to_uppercase());
         assert!(manual.contains(&heading), "{heading} in {manual}");
+    }
+    for part in [
+        ".SH FILES\n.TP\n\\fI/etc/switchhook/switchhook.toml",
+        ".SH ENVIRONMENT\n.TP\n\\fBRUST_LOG",
+        ".SH SEE ALSO\n.BR freeswitch (1)",
+    ] {
+        assert!(manual.contains(part), "{part} in {manual}");
     }
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let completions = workdir.run(&["completions", shell]).done();

@@ -113,6 +113,21 @@ impl Workdir {
         RunResult::new(self.command(args).output().unwrap())
     }
 
+    /// Runs a command that reads this text from standard input.
+    pub fn run_with(&self, args: &[&str], text: &str) -> RunResult {
+        let mut command = self.command(args);
+        command.stdin(Stdio::piped());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        child
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(text.as_bytes())
+            .unwrap();
+        RunResult::new(child.wait_with_output().unwrap())
+    }
+
     /// Returns the output of a command with `--json`.
     #[track_caller]
     pub fn json(&self, args: &[&str]) -> Value {
@@ -168,6 +183,7 @@ pub fn document(call: &str, address: SocketAddr) -> FinishedCallRecord {
             incomplete: false,
         }),
         history: String::new(),
+        asked: String::new(),
         unpublished: None,
         events: Vec::new(),
     }

@@ -142,7 +142,10 @@ async fn a_refused_reload_is_a_metric_until_one_succeeds() {
     let serving = RunningService::start(&workdir);
     serving.wait_for_metric(SUCCEEDED);
     let version = env!("CARGO_PKG_VERSION");
-    serving.wait_for_metric(&format!("switchhook_build_info{{version=\"{version}\"}} 1"));
+    serving.wait_for_metric(&format!(
+        "switchhook_build_info{{version=\"{version}\",os=\"linux\",arch=\"{}\"}} 1",
+        std::env::consts::ARCH
+    ));
 
     let path = workdir.folder.path().join("switchhook.toml");
     let good = std::fs::read_to_string(&path).unwrap();

@@ -29,6 +29,7 @@ pub struct Channel {
     pub uuid: String,
     pub answered: bool,
     pub variables: BTreeMap<String, String>,
+    headers: BTreeMap<String, String>,
 }
 
 impl Channel {
@@ -38,6 +39,7 @@ impl Channel {
             uuid: uuid::Uuid::new_v4().to_string(),
             answered: false,
             variables: BTreeMap::new(),
+            headers: BTreeMap::new(),
         };
         channel.hook(webhook);
         channel
@@ -50,6 +52,12 @@ impl Channel {
 
     pub fn set(mut self, name: &str, value: &str) -> Self {
         self.variables.insert(name.into(), value.into());
+        self
+    }
+
+    /// Replaces a header of the reply to `connect`.
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.insert(name.into(), value.into());
         self
     }
 
@@ -99,6 +107,9 @@ impl Channel {
                 "Content-Type" => {
                     self.variables_to(&mut data);
                     data += line;
+                }
+                _ if self.headers.contains_key(name) => {
+                    data += &format!("{name}: {}", encoded(&self.headers[name]));
                 }
                 _ if value == "7719334c-156d-4838-8a93-1818536027f8" => {
                     data += &format!("{name}: {}", self.uuid);

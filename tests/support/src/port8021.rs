@@ -41,6 +41,8 @@ struct Shared {
     /// What `uuid_dump` shows of each channel.
     dumps: Mutex<BTreeMap<String, String>>,
     refused: Mutex<Option<&'static str>>,
+    /// How far its clock is ahead.
+    clock_ahead: Mutex<Duration>,
     asked: watch::Sender<Vec<String>>,
     /// How many connections have subscribed to all events so far, and the newest of them.
     followed: watch::Sender<(usize, Option<mpsc::UnboundedSender<Order>>)>,
@@ -61,6 +63,7 @@ impl Port8021 {
             unlisted: Mutex::default(),
             dumps: Mutex::default(),
             refused: Mutex::default(),
+            clock_ahead: Mutex::default(),
             asked: watch::Sender::default(),
             followed: watch::Sender::new((0, None)),
         });
@@ -118,6 +121,11 @@ impl Port8021 {
     /// Refuses commands that begin with `command`.
     pub fn refuse(&self, command: Option<&'static str>) {
         *self.shared.refused.lock().unwrap() = command;
+    }
+
+    /// Sets its clock ahead of ours.
+    pub fn set_clock_ahead(&self, by: Duration) {
+        *self.shared.clock_ahead.lock().unwrap() = by;
     }
 
     /// Returns every command so far.
@@ -282,6 +290,12 @@ fn output(command: &str, shared: &Shared) -> String {
     let alive = shared.alive.lock().unwrap();
     if command == "switchname" {
         return NAME.to_owned();
+    }
+    if command == "strmicroepoch" {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        return (now + *shared.clock_ahead.lock().unwrap())
+            .as_micros()
+            .to_string();
     }
     if command == "show channels as json" {
         let unlisted = shared.unlisted.lock().unwrap();

@@ -50,6 +50,33 @@ pub const BROWSER: Prerequisite = Prerequisite {
     is_there: || browser().is_some(),
 };
 
+/// A web server that operators put in front of the page.
+pub const NGINX: Prerequisite = Prerequisite {
+    tests: "the page behind nginx",
+    program: "nginx",
+    cure: "apt-get install nginx-light",
+    required_by: "SWITCHHOOK_PROXIES_REQUIRED",
+    is_there: || nginx().is_some(),
+};
+
+/// Another one.
+pub const CADDY: Prerequisite = Prerequisite {
+    tests: "the page behind Caddy",
+    program: "caddy",
+    cure: "apt-get install caddy",
+    required_by: "SWITCHHOOK_PROXIES_REQUIRED",
+    is_there: || caddy().is_some(),
+};
+
+/// Validators of pages: axe-core and html-validate, for Node.
+pub const VALIDATORS: Prerequisite = Prerequisite {
+    tests: "axe and html-validate over every view",
+    program: "axe-core and html-validate",
+    cure: "npm install --prefix target/tools/page axe-core@4.14.1 html-validate@9.7.1",
+    required_by: "SWITCHHOOK_BROWSER_REQUIRED",
+    is_there: || axe().is_some() && html_validate().is_some(),
+};
+
 /// The runtime of `receiver.py`.
 pub const PYTHON: Prerequisite = Prerequisite {
     tests: "the receiver example in Python",
@@ -105,10 +132,13 @@ pub const CLOUDEVENTS: Prerequisite = Prerequisite {
 };
 
 /// Every prerequisite.
-pub const ALL: [&Prerequisite; 9] = [
+pub const ALL: [&Prerequisite; 12] = [
     &POSTGRESQL,
     &PGBOUNCER,
     &BROWSER,
+    &VALIDATORS,
+    &NGINX,
+    &CADDY,
     &PYTHON,
     &NODE,
     &PROMTOOL,
@@ -175,6 +205,32 @@ pub fn postgresql_folder() -> Option<PathBuf> {
 /// Returns the path of the program `pgbouncer`.
 pub fn pgbouncer() -> Option<PathBuf> {
     on_path("pgbouncer").or_else(|| first(&["/usr/sbin/pgbouncer"]))
+}
+
+/// Returns the path of axe's script.
+pub fn axe() -> Option<PathBuf> {
+    node_module("axe-core/axe.min.js")
+}
+
+/// Returns the path of html-validate's script, if there is a Node to run it.
+pub fn html_validate() -> Option<PathBuf> {
+    on_path("node")?;
+    node_module(".bin/html-validate")
+}
+
+fn node_module(path: &str) -> Option<PathBuf> {
+    let modules = crate::root().join("target/tools/page/node_modules");
+    Some(modules.join(path)).filter(|file| file.is_file())
+}
+
+/// Returns the path of the program `nginx`.
+pub fn nginx() -> Option<PathBuf> {
+    on_path("nginx").or_else(|| first(&["/usr/sbin/nginx"]))
+}
+
+/// Returns the path of the program `caddy`.
+pub fn caddy() -> Option<PathBuf> {
+    on_path("caddy")
 }
 
 /// Returns the path of the program `promtool`.

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use axum::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{Request, StatusCode};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use switchhook_admin::Guard;
+use switchhook_admin::access::Access;
 use switchhook_admin::cdr_receiver::ReceiveCdr;
 use switchhook_admin::http::{CdrEndpoint, routes};
 use switchhook_admin::listener::Peer;
@@ -48,6 +49,15 @@ pub struct Routes {
 impl Routes {
     /// Opens an empty store. CDRs go to `records`.
     pub fn new(records: Option<Arc<dyn ReceiveCdr>>) -> Self {
+        Self::with(records, Some(TOKEN))
+    }
+
+    /// Opens an empty store, with a page that nobody can sign in to.
+    pub fn without_token() -> Self {
+        Self::with(None, None)
+    }
+
+    fn with(records: Option<Arc<dyn ReceiveCdr>>, token: Option<&str>) -> Self {
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
         // In memory where there is such a folder: fuzzing writes often.
         let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir());
@@ -59,7 +69,7 @@ impl Routes {
             records,
             bytes: CDR_BYTES,
         };
-        let router = routes(state(store.clone()), cdr);
+        let router = routes(state(store.clone(), token), cdr);
         Self {
             store,
             runtime,
@@ -103,28 +113,43 @@ impl Routes {
         Some(self.send(request.body(Body::from(body.to_vec())).ok()?))
     }
 
-    /// Gets the page at this address; `None` if it is no address.
+    /// Gets the page at this address as somebody who may see everything; `None` if it is no address.
     pub fn get(&mut self, address: &[u8]) -> Option<(StatusCode, String)> {
-        let request = Request::get(address).body(Body::empty());
-        Some(self.send(request.ok()?))
+        self.get_as(address, Some(TOKEN))
+    }
+
+    /// Gets the page at this address as a browser of another machine does, with a token or without.
+    pub fn get_as(&mut self, address: &[u8], token: Option<&str>) -> Option<(StatusCode, String)> {
+        let mut request = Request::get(address).header(ACCEPT, "text/html");
+        if let Some(token) = token {
+            request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+        }
+        Some(self.send(request.body(Body::empty()).ok()?))
     }
 }
 
-fn state(store: Store) -> AdminState {
-    let token = Secret::new(TOKEN);
+fn state(store: Store, token: Option<&str>) -> AdminState {
+    let token = token.map(Secret::new);
     AdminState {
         checks: Arc::new(Vec::new),
         config_summaries: Arc::new(ArcSwap::from_pointee(BTreeMap::new())),
+        configuration: Arc::default(),
         metrics: MetricsRecorder::default(),
         live_calls: Arc::new(LiveCalls::default()),
+        endpoint_statuses: Arc::default(),
         breakers: Breakers::of(std::iter::empty()),
         store,
         time_zone: Zone::UTC,
         mask: Mask(false),
-        guard: Arc::new(ArcSwap::from_pointee(Guard::new(Vec::new(), Some(&token)))),
+        guard: Arc::new(ArcSwap::from_pointee(Guard::new(
+            Vec::new(),
+            token.as_ref(),
+        ))),
+        base: "".into(),
         webhook_tester: WebhookTester::new(Arc::new(NoWebhook)),
         sse_permits: sse_permits(),
         stop: CancellationToken::new(),
+        access: Access::default(),
     }
 }
 
@@ -143,12 +168,67 @@ impl TestWebhook for NoWebhook {
 /// Elements without content.
 const VOID: [&str; 4] = ["meta", "link", "input", "br"];
 /// The elements of the pages, besides [`VOID`] and those of the head.
-const ELEMENTS: [&str; 56] = [
-    "a", "abbr", "article", "aside", "b", "body", "button", "caption", "circle", "code", "dd",
-    "details", "div", "dl", "dt", "em", "fieldset", "footer", "form", "g", "h1", "h2", "h3",
-    "header", "label", "legend", "li", "line", "main", "nav", "noscript", "ol", "option", "p",
-    "path", "polygon", "polyline", "pre", "rect", "section", "select", "small", "span", "strong",
-    "summary", "svg", "table", "tbody", "td", "text", "textarea", "th", "thead", "time", "tr",
+const ELEMENTS: [&str; 61] = [
+    "a",
+    "abbr",
+    "article",
+    "aside",
+    "b",
+    "body",
+    "button",
+    "caption",
+    "circle",
+    "code",
+    "dd",
+    "details",
+    "dialog",
+    "div",
+    "dl",
+    "dt",
+    "em",
+    "fieldset",
+    "figcaption",
+    "figure",
+    "footer",
+    "form",
+    "g",
+    "h1",
+    "h2",
+    "h3",
+    "header",
+    "kbd",
+    "label",
+    "legend",
+    "li",
+    "line",
+    "main",
+    "nav",
+    "noscript",
+    "ol",
+    "optgroup",
+    "option",
+    "p",
+    "path",
+    "polygon",
+    "polyline",
+    "pre",
+    "rect",
+    "section",
+    "select",
+    "small",
+    "span",
+    "strong",
+    "summary",
+    "svg",
+    "table",
+    "tbody",
+    "td",
+    "text",
+    "textarea",
+    "th",
+    "thead",
+    "time",
+    "tr",
     "ul",
 ];
 /// Those that a page has once.

@@ -109,8 +109,9 @@ impl Channel {
     /// (measured).
     ///
     /// # Errors
-    /// * [`Error::HungUp`] if the channel was hung up before the application ended: at once if that
-    ///   was before this call, which the switch of an outbound socket would answer with `+OK`.
+    /// * [`Error::HungUp`] if the channel is hung up when the application ends, also by the application
+    ///   itself: at once if it was hung up before this call, which the switch of an outbound socket
+    ///   would answer with `+OK`.
     /// * [`Error::Refused`] if there is no such channel.
     /// * The errors of [`Client::command`].
     pub async fn execute(&self, app: &str, arg: &str) -> Result<Event, Error> {
@@ -154,9 +155,20 @@ impl Channel {
     /// On a call that is not answered it begins early media; it does not answer.
     ///
     /// # Errors
-    /// The errors of [`Channel::execute`].
+    /// * [`Error::Playback`] if the switch does not find the file, or cannot play it.
+    /// * The errors of [`Channel::execute`].
     pub async fn playback(&self, file: &str) -> Result<Event, Error> {
-        self.execute("playback", file).await
+        let event = self.execute("playback", file).await?;
+        // The application's words for a failure (`mod_dptools.c`).
+        let response = event.application_response().unwrap_or_default();
+        if !matches!(&*response, "FILE NOT FOUND" | "PLAYBACK ERROR") {
+            drop(response);
+            return Ok(event);
+        }
+        Err(Error::Playback {
+            file: file.to_owned(),
+            response: response.into_owned(),
+        })
     }
 
     /// Plays a prompt and collects digits; `None` if the caller pressed none that fit.
@@ -214,7 +226,9 @@ impl Channel {
             .map(drop)
     }
 
-    /// Hangs the channel up.
+    /// Hangs the channel up, also while it rings.
+    ///
+    /// On an outbound socket that lingers it is no error that the channel was hung up before.
     ///
     /// # Errors
     /// [`Error::Command`] for a cause that FreeSWITCH does not have, and the errors of
@@ -256,7 +270,7 @@ fn refused(replies: &[Reply], app: &str) -> Result<(), Error> {
 
 /// The events of one channel, from [`Channel::events`].
 ///
-/// It is a [`Stream`] too.
+/// It is a [`Stream`](futures_core::Stream) too.
 #[derive(Debug)]
 pub struct ChannelEvents {
     outlet: Arc<Outlet>,

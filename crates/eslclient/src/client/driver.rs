@@ -276,7 +276,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     fn finish(mut self, error: Error) {
         self.shared.set_end(match (error, self.rejection.take()) {
             (_, Some(text)) => Error::Denied { text },
-            (Error::Closed { unanswered }, None) if self.goodbye => Error::Goodbye { unanswered },
+            (Error::Closed { unanswered }, None) if self.goodbye => match self.routes.cause() {
+                // The switch closes the socket of a call that has ended.
+                Some(cause) => Error::HungUp { cause: Some(cause) },
+                None => Error::Goodbye { unanswered },
+            },
             (error, None) => error,
         });
     }

@@ -15,7 +15,11 @@ use crate::error::Error;
 
 /// The events of a connection, in order.
 ///
-/// It is a [`Stream`] too, which ends after the error that says why the connection ended.
+/// It is a [`Stream`](futures_core::Stream) too, which ends after the error that says why the
+/// connection ended.
+///
+/// A program that wants no events drops it: the connection goes on, and further events are thrown
+/// away.
 ///
 /// A reply comes to its caller at once, past the events that wait here. A program to which that
 /// order matters drives a [`Connection`](crate::Connection), which has both in the order of the

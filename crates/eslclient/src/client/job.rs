@@ -73,7 +73,8 @@ impl Job {
     /// Waits for the end of an `originate` and returns the channel that answered.
     ///
     /// # Errors
-    /// The errors of [`Job::result`], also for the output of another command.
+    /// The errors of [`Job::result`], and [`Error::Refused`] with the output of a job that was no
+    /// `originate`.
     pub async fn channel(self) -> Result<Channel, Error> {
         let client = self.client.clone();
         let output = self.result().await?;
@@ -86,19 +87,21 @@ impl Job {
     /// Waits at most so long for the end of the job.
     ///
     /// # Errors
-    /// Returns [`Error::Timeout`] after that time, and the errors of [`Job::result`]. The job
-    /// goes on.
+    /// Returns [`Error::JobRuns`] after that time, and the errors of [`Job::result`].
     pub async fn result_within(self, within: Duration) -> Result<String, Error> {
-        in_time(within, self.result()).await
+        let job = self.uuid.clone();
+        in_time(within, job, self.result()).await
     }
 
     /// Waits at most so long for the end of an `originate` and returns the channel that answered.
     ///
     /// # Errors
-    /// Returns [`Error::Timeout`] after that time, and the errors of [`Job::channel`]. The
-    /// `originate` goes on; the variable `originate_timeout` ends it.
+    /// Returns [`Error::JobRuns`] after that time, and the errors of [`Job::channel`]. The phone
+    /// rings on. [`Originate::timeout`](crate::Originate::timeout) ends that, and so does
+    /// [`Channel::hangup`] of a channel whose UUID the program chose.
     pub async fn channel_within(self, within: Duration) -> Result<Channel, Error> {
-        in_time(within, self.channel()).await
+        let job = self.uuid.clone();
+        in_time(within, job, self.channel()).await
     }
 
     /// Waits for the end of the job and returns its `BACKGROUND_JOB` event.
@@ -113,11 +116,9 @@ impl Job {
 
 async fn in_time<T>(
     within: Duration,
+    job: String,
     work: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Error> {
-    let late = |_| Error::Timeout {
-        doing: "the background job".into(),
-        within,
-    };
-    timeout(within, work).await.map_err(late)?
+    let done = timeout(within, work).await;
+    done.unwrap_or(Err(Error::JobRuns { job, within }))
 }

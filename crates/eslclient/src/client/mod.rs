@@ -43,7 +43,8 @@ const REQUESTS: usize = 256;
 /// [`Client::connect`](Self::connect) opens one to port 8021. Every method may be called from any
 /// task, and every future may be dropped: no caller ever gets the reply of another.
 ///
-/// The connection ends when every handle and the [`Events`] are dropped.
+/// The connection ends when every handle is dropped: every `Client` with its clones, every
+/// [`Channel`], [`Job`] and [`ChannelEvents`]. [`Events`] may be dropped before; it keeps nothing.
 #[derive(Clone)]
 pub struct Client {
     requests: mpsc::Sender<Request>,

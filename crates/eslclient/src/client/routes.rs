@@ -175,6 +175,10 @@ impl Routes {
         let name = event.name();
         let flag = Names::of(&name);
         let mut unfilter = None;
+        if self.session.is_some() && name.eq_ignore_ascii_case("CHANNEL_HANGUP") {
+            // The connection may end before CHANNEL_HANGUP_COMPLETE.
+            self.note_end(&event);
+        }
         if flag == Names::JOB {
             let uuid = event.job_uuid().unwrap_or_default();
             if let Some(result) = self.jobs.map.remove(&*uuid) {
@@ -187,7 +191,9 @@ impl Routes {
                 return (Route::Taken, unfilter);
             }
         } else if !flag.is_empty() {
-            self.note_end(flag, &event);
+            if flag == Names::HANGUP {
+                self.note_end(&event);
+            }
             self.end_executions(flag, &event);
         }
         let is_hidden = !flag.is_empty() && !self.wanted.contains(flag);
@@ -221,12 +227,11 @@ impl Routes {
     }
 
     /// Notes why the channel of an outbound socket was hung up.
-    fn note_end(&mut self, flag: Names, event: &Event) {
-        let Some(session) = self.session.as_deref().filter(|_| flag == Names::HANGUP) else {
-            return;
-        };
-        if event.unique_id().as_deref() == Some(session) {
-            self.ended = Some((session.to_owned(), event.hangup_cause()));
+    fn note_end(&mut self, event: &Event) {
+        let session = self.session.as_ref();
+        let ended = session.filter(|session| event.unique_id().as_deref() == Some(session));
+        if let Some(session) = ended {
+            self.ended = Some((session.clone(), event.hangup_cause()));
         }
     }
 
@@ -237,8 +242,14 @@ impl Routes {
         if flag == Names::EXECUTED {
             let id = event.application_uuid().unwrap_or_default();
             if let Some(execution) = self.executions.map.remove(&*id) {
+                // A channel that is hung up ends its application too, and either event may be the
+                // first. Only such a channel has the header (`switch_channel.c`).
+                let result = match event.hangup_cause() {
+                    Some(cause) => Err(Error::HungUp { cause: Some(cause) }),
+                    None => Ok(event.clone()),
+                };
                 // The caller may have dropped its future.
-                let _ = execution.result.send(Ok(event.clone()));
+                let _ = execution.result.send(result);
             }
         } else if let Some(uuid) = event.unique_id() {
             self.hang_up(&uuid, event.hangup_cause());
@@ -253,6 +264,11 @@ impl Routes {
         };
         self.hang_up(channel, cause.clone());
         self.ended = Some((channel.to_owned(), cause));
+    }
+
+    /// Returns why the call of an outbound socket was hung up, if it was.
+    pub(super) fn cause(&self) -> Option<HangupCause> {
+        self.ended.as_ref().and_then(|(_, cause)| cause.clone())
     }
 
     /// Ends the executions on a channel that was hung up.

@@ -121,7 +121,8 @@ impl Event {
 
     /// Returns the caller's number.
     ///
-    /// On a leg that the switch called, this is the called number after the answer (captured).
+    /// On a leg that the switch called, this is the called number after the answer (captured): keep
+    /// the number of its `CHANNEL_CREATE`, or read `Caller-Orig-Caller-ID-Number`.
     /// Source: `Caller-Caller-ID-Number`.
     #[must_use]
     pub fn caller_number(&self) -> Option<Cow<'_, str>> {

@@ -24,7 +24,7 @@ pub enum CommandError {
         what: &'static str,
     },
     /// The input holds a character that is not allowed in its place.
-    #[error("{what} holds {character:?} at byte {at}, which is not allowed there: remove it")]
+    #[error("{what} holds {character:?} at byte {at}, which is not allowed there: {cure}")]
     BadCharacter {
         /// The name of the input.
         what: &'static str,
@@ -32,6 +32,8 @@ pub enum CommandError {
         character: char,
         /// The position of the character, in bytes.
         at: usize,
+        /// What to do.
+        cure: &'static str,
     },
     /// The input has only allowed characters, but the switch would read something else in it.
     #[error("{what} {problem}")]
@@ -42,7 +44,7 @@ pub enum CommandError {
         problem: &'static str,
     },
     /// The name or the value of one of several variables.
-    #[error("the variable {name:?}: {source}")]
+    #[error("variable {name:?}: {source}")]
     Variable {
         /// The beginning of the variable's name.
         name: String,
@@ -93,7 +95,8 @@ pub enum CommandError {
     },
     /// The name of an event stands after `CUSTOM`.
     #[error(
-        "the event {name} stands after CUSTOM, where the switch reads subclasses: put it before"
+        "{name} is an event, and stands where the switch reads subclasses of CUSTOM events: \
+         put it before CUSTOM, or give it to `Subscription::event`"
     )]
     AfterCustom {
         /// The name.
@@ -116,9 +119,18 @@ impl CommandError {
                 what,
                 character,
                 at,
+                cure: "remove it",
             },
             None => Self::Empty { what },
         }
+    }
+
+    /// Names another cure for a character.
+    pub(super) fn cured_by(mut self, other: &'static str) -> Self {
+        if let Self::BadCharacter { cure, .. } = &mut self {
+            *cure = other;
+        }
+        self
     }
 
     /// Names the variable that the error is about.

@@ -144,7 +144,12 @@ fn naming<'a>(
     let mut block = Block::new(verb);
     let (mut any, mut custom) = (false, false);
     for name in names {
-        require(name, "event name", 128, |byte| {
+        let what = if custom {
+            "the subclass of CUSTOM events"
+        } else {
+            "the event's name"
+        };
+        require(name, what, 128, |byte| {
             byte.is_ascii_alphanumeric() || b"_:.-+/".contains(&byte)
         })?;
         let known = EventName::known(name).is_some();
@@ -161,7 +166,9 @@ fn naming<'a>(
         any = true;
     }
     if !any {
-        return Err(CommandError::Empty { what: "event name" });
+        return Err(CommandError::Empty {
+            what: "the list of events",
+        });
     }
     Ok(block.finish_shown()?.with_effect())
 }

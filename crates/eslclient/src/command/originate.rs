@@ -11,9 +11,14 @@ use super::error::CommandError;
 use super::executing::is_executing_variable;
 use super::variable::variable_name;
 
+/// Whether `originate` ends with an answer only.
+const EARLY_MEDIA: &str = "ignore_early_media";
+
 /// A call that the switch makes, for [`Client::originate`](crate::Client::originate).
 ///
-/// The first endpoint that answers runs an application or goes to an extension. Nothing that is
+/// The first endpoint that answers runs an application or goes to an extension. Ringback and
+/// announcements (early media) are no answer here, as they are to a bare `originate`:
+/// [`Originate::early_media`] takes them for one. Nothing that is
 /// passed here can become another variable, endpoint, application or command: text that the
 /// grammar of `originate` cannot carry is an error when the command is made.
 ///
@@ -31,7 +36,8 @@ use super::variable::variable_name;
 /// assert_eq!(
 ///     call.command()?.as_bytes(),
 ///     b"api originate {origination_caller_id_name='Support',\
-///       origination_caller_id_number='+49301000',ticket='17',originate_timeout='20'}\
+///       origination_caller_id_number='+49301000',ticket='17',originate_timeout='20',\
+///       ignore_early_media='true'}\
 ///       user/1000|sofia/gateway/carrier/+4930123456 *97 XML default\n\n"
 /// );
 /// # Ok::<(), eslclient::CommandError>(())
@@ -81,7 +87,11 @@ impl Originate {
     ///
     /// A value may hold letters and digits of any language, spaces between them, and
     /// `_ . - + * # @ / : ; = ! ? % ~`. Set any other value with
-    /// [`Channel::set_variable`](crate::Channel::set_variable) when the call is there.
+    /// [`Channel::set_variable`](crate::Channel::set_variable) when the call is there: park it, set the
+    /// variable, then transfer the channel. No variable that is needed before the answer, such as
+    /// `sip_h_X-Ticket`, can hold another value.
+    ///
+    /// A name may be set once, here or by a method such as [`Originate::timeout`].
     pub fn variable(mut self, name: &str, value: &str) -> Self {
         self.variables.push((name.to_owned(), value.to_owned()));
         self
@@ -93,13 +103,34 @@ impl Originate {
         named.variable("origination_caller_id_number", number)
     }
 
-    /// Gives up after this time; 60 s by default.
+    /// Takes the first early media, such as ringback, for an answer.
+    pub fn early_media(self) -> Self {
+        self.variable(EARLY_MEDIA, "false")
+    }
+
+    /// Gives up when nobody has answered after this time, in whole seconds; 60 s by default.
+    /// Endpoints after [`Originate::or`] have this time each.
     pub fn timeout(self, timeout: Duration) -> Self {
         let seconds = timeout.as_secs().max(1).to_string();
         self.variable("originate_timeout", &seconds)
     }
 
-    /// Chooses the UUID of the channel, which else comes with the result.
+    /// Chooses the UUID of the channel, which else comes with the result. With it the call can be
+    /// ended while it rings.
+    ///
+    /// ```no_run
+    /// # async fn call(client: eslclient::Client) -> Result<(), eslclient::Error> {
+    /// use eslclient::{Endpoint, HangupCause, Originate, random_uuid};
+    ///
+    /// let uuid = random_uuid();
+    /// let call = Originate::new(Endpoint::user("1000")).uuid(&uuid);
+    /// let job = client.originate(&call).await?;
+    /// // The agent has left meanwhile.
+    /// client.channel(&uuid).hangup(&HangupCause::OriginatorCancel).await?;
+    /// assert!(job.channel().await.is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn uuid(self, uuid: &str) -> Self {
         self.variable("origination_uuid", uuid)
     }
@@ -139,14 +170,18 @@ impl Originate {
     }
 
     fn arguments(&self) -> Result<String, CommandError> {
-        let mut out = String::new();
+        let mut out = String::from("{");
         for (at, (name, value)) in self.variables.iter().enumerate() {
-            out.push(if at == 0 { '{' } else { ',' });
-            let value = variable(name, value).map_err(|fault| fault.of_variable(name))?;
+            let before = &self.variables[..at];
+            let value = once(name, before).and_then(|()| variable(name, value));
+            let value = value.map_err(|fault| fault.of_variable(name))?;
             // Writing to a string cannot fail.
-            let _ = write!(out, "{name}='{value}'");
+            let _ = write!(out, "{name}='{value}',");
         }
-        if !self.variables.is_empty() {
+        if once(EARLY_MEDIA, &self.variables).is_ok() {
+            let _ = write!(out, "{EARLY_MEDIA}='true'}}");
+        } else {
+            out.pop();
             out.push('}');
         }
         out.push_str(&self.first.write()?);
@@ -166,6 +201,21 @@ impl Originate {
     }
 }
 
+/// Checks that the switch, to which names in any case are equal, has no value of it yet.
+fn once(name: &str, before: &[(String, String)]) -> Result<(), CommandError> {
+    if before
+        .iter()
+        .any(|(other, _)| other.eq_ignore_ascii_case(name))
+    {
+        return Err(CommandError::Unusable {
+            what: "it",
+            problem: "is set twice, and the switch would take one of the values: set it once, by \
+                      `variable` or by its own method such as `timeout`",
+        });
+    }
+    Ok(())
+}
+
 fn variable<'a>(name: &str, value: &'a str) -> Result<&'a str, CommandError> {
     variable_name(name)?;
     if is_executing_variable(name) {
@@ -175,7 +225,12 @@ fn variable<'a>(name: &str, value: &'a str) -> Result<&'a str, CommandError> {
         separates("channel uuid", value)?;
         return block::uuid(value);
     }
-    text("variable value", value, b"")
+    let checked = text("the value", value, b"");
+    checked.map_err(|fault| {
+        fault.cured_by(
+            "remove it, or set the variable with `Channel::set_variable` when the call is there",
+        )
+    })
 }
 
 fn application(name: &str, arg: &str) -> Result<String, CommandError> {

@@ -44,6 +44,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 ///     call.release().await
 /// }
 ///
+/// // Without `socket_resume=true` a caller whom an error leaves behind must be hung up here.
+///
 /// # async fn serve() -> Result<(), Error> {
 /// let server = Server::bind("127.0.0.1:8084").await?;
 /// server
@@ -99,7 +101,7 @@ impl ServerOptions {
         self
     }
 
-    /// Sets how long the opening of a call may take.
+    /// Sets how long the opening of a call may take; 5 s by default.
     pub fn within(mut self, within: Duration) -> Self {
         self.within = within;
         self
@@ -121,13 +123,13 @@ impl ServerOptions {
     }
 
     /// Sets how long the socket stays open after the hangup, for the last events, in whole
-    /// seconds; `None` not at all.
+    /// seconds; 5 s by default, `None` not at all.
     pub fn linger(mut self, time: impl Into<Option<Duration>>) -> Self {
         self.linger = time.into();
         self
     }
 
-    /// Sets how many calls [`Server::serve`] handles at once. The next one waits.
+    /// Sets how many calls [`Server::serve`] handles at once; 10,000 by default. The next one waits.
     pub fn calls(mut self, calls: usize) -> Self {
         self.calls = calls.clamp(1, Semaphore::MAX_PERMITS);
         self

@@ -235,18 +235,18 @@ fn an_input_that_cannot_be_written_is_told_with_its_place() {
         ),
         (
             originate("crm_name", "O'Neill"),
-            "the variable \"crm_name\": variable value holds '\\'' at byte 1, which is not allowed \
-             there: remove it",
+            "variable \"crm_name\": the value holds '\\'' at byte 1, which is not allowed there: \
+             remove it, or set the variable with `Channel::set_variable` when the call is there",
         ),
         (
             originate("crm name", "a"),
-            "the variable \"crm name\": variable name holds ' ' at byte 3, which is not allowed \
+            "variable \"crm name\": variable name holds ' ' at byte 3, which is not allowed \
              there: remove it",
         ),
         (
             originate("crm_name", "a "),
-            "the variable \"crm_name\": variable value holds ' ' at byte 1, which is not allowed \
-             there: remove it",
+            "variable \"crm_name\": the value holds ' ' at byte 1, which is not allowed there: \
+             remove it, or set the variable with `Channel::set_variable` when the call is there",
         ),
         (
             said(Command::sched_del(0)),

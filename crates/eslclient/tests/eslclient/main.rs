@@ -20,6 +20,7 @@ mod connection_writes;
 mod errors;
 mod examples;
 mod far_end;
+mod hung_up;
 mod names;
 mod open;
 mod originate;

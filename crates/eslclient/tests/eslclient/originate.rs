@@ -40,7 +40,10 @@ fn every_endpoint_is_written_as_originate_reads_it() {
         (Endpoint::custom("verto.rtc/1000"), "verto.rtc/1000"),
     ] {
         let command = park(endpoint).unwrap();
-        assert_eq!(text(&command), format!("api originate {written} &park\n\n"));
+        assert_eq!(
+            text(&command),
+            format!("api originate {{ignore_early_media='true'}}{written} &park\n\n")
+        );
     }
 }
 
@@ -53,8 +56,8 @@ fn several_endpoints_variables_and_what_comes_next_are_written_in_order() {
         .variable("sip_h_X-Ticket", "17")
         .variable("greeting", "Grüß Gott")
         .timeout(Duration::from_millis(1));
-    let start = "{origination_uuid='c-1',sip_h_X-Ticket='17',greeting='Grüß Gott',originate_timeout='1'}\
-                 user/1000,user/1001|user/1002";
+    let start = "{origination_uuid='c-1',sip_h_X-Ticket='17',greeting='Grüß Gott',originate_timeout='1',\
+                 ignore_early_media='true'}user/1000,user/1001|user/1002";
     let cases = [
         (call.clone(), "&park"),
         (call.clone().application("echo", ""), "&echo"),
@@ -74,6 +77,50 @@ fn several_endpoints_variables_and_what_comes_next_are_written_in_order() {
         let written = format!("bgapi originate {start} {end}\nJob-UUID: j-1\n\n");
         assert_eq!(text(&command), written);
     }
+}
+
+#[test]
+fn early_media_is_no_answer_unless_the_program_says_so() {
+    let call = Originate::new(Endpoint::user("1000"));
+    let written = |call: Originate| text(&call.command().unwrap()).to_owned();
+    assert_eq!(
+        written(call.clone()),
+        "api originate {ignore_early_media='true'}user/1000 &park\n\n"
+    );
+    assert_eq!(
+        written(call.clone().early_media()),
+        "api originate {ignore_early_media='false'}user/1000 &park\n\n"
+    );
+    assert_eq!(
+        written(call.variable("Ignore_Early_Media", "ring_ready")),
+        "api originate {Ignore_Early_Media='ring_ready'}user/1000 &park\n\n"
+    );
+}
+
+#[test]
+fn a_variable_is_set_once() {
+    let call = Originate::new(Endpoint::user("1000"));
+    for twice in [
+        call.clone().uuid("c-1").variable("Origination_UUID", "c-2"),
+        call.clone()
+            .variable("originate_timeout", "900")
+            .timeout(Duration::from_secs(9)),
+        call.clone().variable("a", "1").variable("a", "1"),
+        call.early_media().variable("ignore_early_media", "true"),
+    ] {
+        let fault = twice.command().unwrap_err().to_string();
+        assert!(fault.contains("is set twice"), "{fault}");
+    }
+}
+
+#[test]
+fn a_value_that_originate_cannot_carry_has_another_way() {
+    let call = Originate::new(Endpoint::user("1000")).variable("note", "a, b");
+    assert_eq!(
+        call.command().unwrap_err().to_string(),
+        "variable \"note\": the value holds ',' at byte 1, which is not allowed there: remove it, \
+         or set the variable with `Channel::set_variable` when the call is there"
+    );
 }
 
 /// Text in which a grammar of the switch sees more than text.
@@ -140,9 +187,9 @@ proptest! {
             .application("log", &value);
         if let Ok(command) = call.command() {
             let quotes = text(&command).matches('\'').count();
-            prop_assert_eq!(quotes, 4);
+            prop_assert_eq!(quotes, 6);
             let outside: String = text(&command).split('\'').step_by(2).collect();
-            prop_assert_eq!(outside, "api originate {a=}user/1000 \n\n");
+            prop_assert_eq!(outside, "api originate {a=,ignore_early_media=}user/1000 \n\n");
         }
         let call = Originate::new(Endpoint::user(&value)).extension(&value, &value);
         if let Ok(command) = call.command() {
@@ -204,6 +251,14 @@ fn a_name_that_freeswitch_does_not_have_is_an_error_with_the_nearest_one() {
         ["CUSTOM", "sofia::register", "CHANNEL_ANSWER"],
     );
     assert!(matches!(after, Err(CommandError::AfterCustom { .. })));
+    for (subclass, said) in [
+        ("a b", "the subclass of CUSTOM events holds ' ' at byte 1"),
+        ("", "the subclass of CUSTOM events is empty"),
+        ("CHANNEL_PARK", "give it to `Subscription::event`"),
+    ] {
+        let wrong = Subscription::to([EventName::ChannelAnswer]).custom(subclass);
+        assert!(told(wrong.commands().unwrap_err()).contains(said));
+    }
     assert!(
         Subscription::to(Vec::<EventName>::new())
             .commands()

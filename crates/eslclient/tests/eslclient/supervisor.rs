@@ -144,3 +144,13 @@ async fn it_stops_at_a_wrong_password_and_at_a_name_that_freeswitch_does_not_hav
         "FreeSWITCH has no event \"CHANNEL_ANSWERED\": use CHANNEL_ANSWER"
     );
 }
+
+#[tokio::test]
+async fn an_address_that_is_none_ends_it() {
+    let answers = Subscription::to([EventName::ChannelAnswer]);
+    let mut supervisor =
+        Supervisor::new(ConnectOptions::new("127.0.0.1:99999", "ClueCon"), answers);
+    let error = supervisor.next().await.unwrap_err();
+    assert_eq!(error.retry(), Retry::No);
+    assert!(error.to_string().contains("HOST:PORT"), "{error}");
+}

@@ -14,10 +14,11 @@ use switchhook_core::clock;
 use switchhook_core::outcome::Reason;
 use switchhook_store::{DeliveryKind, DocumentRow, PersistedResponse};
 
-use super::components::{self, IsPaused};
+use super::components;
+use super::document_rows;
+use super::held::Held;
 use super::layout::{View, not_found};
 use super::lookups::{self, VariableSource};
-use super::outbox;
 use super::webhook_health::WebhookHealth;
 
 /// Responds with the view of the call that this Unique-ID is a leg of.
@@ -47,15 +48,17 @@ pub(crate) async fn respond(state: &AdminState, uuid: &str) -> Response {
         began_ms: clock::now_ms(),
         ..CallEntry::default()
     });
-    let documents = state.store.documents_of(&call.uuids()).await;
+    let documents = state
+        .store
+        .documents_of_accounts(&call.uuids(), state.access.accounts())
+        .await;
     let kept = state
         .store
-        .responses_of(&call.uuids())
+        .responses_of(&asked(&call))
         .await
         .unwrap_or_default();
     let until = state.store.unpublished_until(&call.uuids()).await;
-    let pauses = state.store.pauses().await.unwrap_or_default();
-    let paused = |name: &str| pauses.iter().any(|(paused, _)| paused == name);
+    let held = Held::read(state).await;
     let body = html! {
         (heading(state, &call))
         @if let Some(on_hold) = &on_hold {
@@ -67,12 +70,18 @@ pub(crate) async fn respond(state: &AdminState, uuid: &str) -> Response {
         @if let Ok(Some(until_ms)) = until { (waiting_for_recordings(state, until_ms)) }
         @match &documents {
             Err(error) => (components::store_error(error)),
-            Ok(documents) => (documents_of(state, documents, &paused)),
+            Ok(documents) => (documents_of(state, documents, &held)),
         }
         (keys(state, &call, &kept))
     };
     let title = format!("{} → {}", call.caller, call.called);
     view(&title, body).respond(state, StatusCode::OK)
+}
+
+/// Returns the channels that asked: a leg of another call that took part in this one did not.
+fn asked(call: &CallEntry) -> Vec<&str> {
+    let lookups = call.history.runs.iter();
+    lookups.map(|lookup| lookup.uuid.as_str()).collect()
 }
 
 fn view(title: &str, body: Markup) -> View<'_> {
@@ -83,7 +92,7 @@ fn heading(state: &AdminState, call: &CallEntry) -> Markup {
     html! {
         h1 {
             (components::or_dash(&call.caller))
-            span.arrow aria-label="to" { " → " }
+            span.arrow role="img" aria-label="to" { " → " }
             (components::or_dash(&call.called))
         }
         dl.facts {
@@ -96,8 +105,17 @@ fn heading(state: &AdminState, call: &CallEntry) -> Markup {
             @if !call.account.is_empty() { div { dt { "Account" } dd { (call.account) } } }
             @if !call.flow.is_empty() { div { dt { "Flow" } dd { (call.flow) } } }
             div { dt { "UUID" } dd.id { (call.uuid) } }
+            @if let Some(address) = trace(state, &call.uuid) {
+                div { dt { "Trace" } dd { a href=(address) rel="noreferrer" { "Open its trace" } } }
+            }
         }
     }
+}
+
+/// Returns the address of the call's trace.
+fn trace(state: &AdminState, uuid: &str) -> Option<String> {
+    let configuration = state.configuration.current.load();
+    configuration.trace_link.as_ref()?(uuid)
 }
 
 /// Makes the Q.850 cause of the hangup.
@@ -149,8 +167,12 @@ fn undecided(call: &CallEntry) -> Markup {
     }
 }
 
-/// Makes what else is known of the webhook, where that helps to find the cause.
+/// Makes what else is known of the webhook, where that helps to find the cause. It comes from the calls
+/// of all accounts.
 fn evidence(state: &AdminState, lookup: &LookupRecord, reason: &str) -> Markup {
+    if state.access.is_limited() {
+        return html! {};
+    }
     let health = WebhookHealth::of(state, &lookup.webhook);
     let timeout = state
         .config_summary(&lookup.webhook)
@@ -252,7 +274,7 @@ fn waiting_for_recordings(state: &AdminState, until_ms: i64) -> Markup {
     }
 }
 
-fn documents_of(state: &AdminState, documents: &[DocumentRow], paused: IsPaused<'_>) -> Markup {
+fn documents_of(state: &AdminState, documents: &[DocumentRow], held: &Held) -> Markup {
     let is_event = |row: &&DocumentRow| row.kind == DeliveryKind::Event;
     let (mut events, others): (Vec<_>, Vec<_>) =
         documents.iter().cloned().partition(|row| is_event(&row));
@@ -261,13 +283,13 @@ fn documents_of(state: &AdminState, documents: &[DocumentRow], paused: IsPaused<
         @if !events.is_empty() {
             section aria-labelledby="events" {
                 h2 #events { "Events" span.quiet { "what webhooks receive while the call lives" } }
-                (outbox::rows(state, &events, &[], paused))
+                (document_rows::plain(state, &events, &[], held))
             }
         }
         @if !others.is_empty() {
             section aria-labelledby="documents" {
                 h2 #documents { "Documents" span.quiet { "what webhooks receive when the call is over" } }
-                (outbox::rows(state, &others, &[], paused))
+                (document_rows::plain(state, &others, &[], held))
             }
         }
     }
@@ -298,7 +320,7 @@ fn keys(state: &AdminState, call: &CallEntry, kept: &[PersistedResponse]) -> Mar
         @if !keys.is_empty() {
             section aria-labelledby="variables" {
                 h2 #variables { "Flow variables" }
-                div.scroll tabindex="0" role="region" aria-labelledby="variables" {
+                section.scroll tabindex="0" aria-label="Table of the variables" {
                     table {
                         thead { tr { th scope="col" { "Name" } th scope="col" { "Value" } th scope="col" { "Set by" } } }
                         tbody {

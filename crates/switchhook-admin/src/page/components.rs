@@ -3,6 +3,8 @@
 use maud::{Markup, html};
 
 use super::address::address;
+use super::held::Held;
+use crate::access::Kind;
 use crate::call_entry::CallEntry;
 use crate::live_calls::CallOnHold;
 use crate::state::AdminState;
@@ -11,7 +13,7 @@ use switchhook_core::call_history::LookupRecord;
 use switchhook_store::{DocumentRow, DocumentState, StoreError, webhook_of};
 
 /// Why a button is off.
-pub(crate) const NEEDS_TOKEN: &str =
+const NEEDS_TOKEN: &str =
     "Off until [listen] http_token_env is set. Then the button asks for that token.";
 
 /// Returns the address of a webhook's card.
@@ -50,7 +52,7 @@ pub(crate) fn outcome(lookup: &LookupRecord) -> Markup {
 pub(crate) fn parties(uuid: &str, caller: &str, called: &str) -> Markup {
     html! {
         a.parties href=(address(&["calls", uuid], &[])) {
-            (or_dash(caller)) span.arrow aria-label="to" { " → " } (or_dash(called))
+            (or_dash(caller)) span.arrow role="img" aria-label="to" { " → " } (or_dash(called))
         }
     }
 }
@@ -65,7 +67,7 @@ pub(crate) fn on_hold(calls: &[CallOnHold]) -> Markup {
     html! {
         ul.held {
             @for call in calls {
-                li {
+                li data-key=(call.uuid) {
                     div.row {
                         (parties(&call.uuid, &call.caller, &call.called))
                         span { "asks " (webhook_link(&call.webhook)) }
@@ -87,35 +89,45 @@ pub(crate) fn on_hold(calls: &[CallOnHold]) -> Markup {
     }
 }
 
-/// Makes a list of calls, each with its outcome and the sentence of its failure.
+/// Makes a list of calls, each with its outcome. A sentence that calls in a row have in common is
+/// shown once, with their number.
 pub(crate) fn calls(state: &AdminState, calls: &[CallEntry], now_ms: i64) -> Markup {
+    let sentences: Vec<Option<&str>> = calls.iter().map(sentence).collect();
     html! {
-        ul.calls {
-            @for call in calls {
-                li {
-                    div.row {
-                        time.clock title=(format::date_time(call.began_ms, state.time_zone)) {
-                            (format::time_or_date(call.began_ms, now_ms, state.time_zone))
-                        }
-                        (parties(&call.uuid, &call.caller, &call.called))
-                        @if let Some(lookup) = call.decisive_lookup() {
-                            span.webhook {
-                                @for (position, name) in call.webhooks().into_iter().enumerate() {
-                                    @if position > 0 { ", " }
-                                    (webhook_link(name))
-                                }
-                            }
-                            span.end { (outcome(lookup)) }
-                        }
-                    }
-                    @if let Some(detail) = sentence(call) {
-                        p.why { (detail) }
-                    }
-                    p.quiet {
-                        (format::relative(call.began_ms, now_ms)) " · " (summary(call))
-                        @if !call.account.is_empty() { " · account " (call.account) }
+        ul.calls.dense {
+            @for (at, call) in calls.iter().enumerate() {
+                li data-key=(call.uuid) {
+                    (call_row(state, call, now_ms))
+                    @if let Some(sentence) = sentences[at].filter(|_| at == 0 || sentences[at - 1] != sentences[at]) {
+                        @let equal = sentences[at..].iter().take_while(|other| **other == Some(sentence)).count();
+                        p.why { (sentence) @if equal > 1 { span.quiet { " · the same of " (equal) " calls from here on" } } }
                     }
                 }
+            }
+        }
+    }
+}
+
+fn call_row(state: &AdminState, call: &CallEntry, now_ms: i64) -> Markup {
+    html! {
+        div.row {
+            time.clock title=(format::date_time(call.began_ms, state.time_zone)) {
+                (format::time_or_date(call.began_ms, now_ms, state.time_zone))
+            }
+            (parties(&call.uuid, &call.caller, &call.called))
+            @if let Some(lookup) = call.decisive_lookup() {
+                span.webhook {
+                    @for (position, name) in call.webhooks().into_iter().enumerate() {
+                        @if position > 0 { ", " }
+                        (webhook_link(name))
+                    }
+                }
+                (outcome(lookup))
+            }
+            span.end.quiet {
+                @if !call.found_in.is_empty() { b.found-in { "found in: " (call.found_in) } " · " }
+                (format::relative(call.began_ms, now_ms)) " · " (summary(call))
+                @if !call.account.is_empty() { " · account " (call.account) }
             }
         }
     }
@@ -159,20 +171,50 @@ pub(crate) fn lines() -> Markup {
     html! { p.quiet.lines { "Line 0: the webhook answered. Line 1: the fallback." } }
 }
 
-/// Says whether an endpoint is paused.
-pub(crate) type IsPaused<'a> = &'a dyn Fn(&str) -> bool;
-
 /// Makes a document's state.
-pub(crate) fn document_state(row: &DocumentRow, paused: IsPaused<'_>) -> Markup {
+pub(crate) fn document_state(row: &DocumentRow, held: &Held) -> Markup {
     html! {
         @match row.state {
             DocumentState::Delivered => span.pill.good { "delivered" },
             DocumentState::Dead => span.pill.bad title="It was not delivered within eight days. It is kept; you can send it again." { "given up (dead letter)" },
             DocumentState::Expired => span.pill.bad title="An event that was not delivered while it was worth sending" { "expired" },
             DocumentState::Leased => span.pill.odd { "being sent" },
-            DocumentState::Waiting if paused(&row.endpoint) => span.pill.bad { "paused" },
+            DocumentState::Waiting if held.is_paused(&row.endpoint) => span.pill.bad { "paused" },
             DocumentState::Waiting if row.attempts == 0 => span.pill.odd { "waiting" },
             DocumentState::Waiting => span.pill.odd { "retrying" },
         }
+    }
+}
+
+/// Makes who is signed in, with the way out.
+pub(crate) fn who(state: &AdminState) -> Markup {
+    let signed_in = state.access.kind() == Kind::User;
+    html! {
+        @if signed_in {
+            form.who method="post" action="/logout" {
+                span { (state.access.name()) }
+                button type="submit" { "Sign out" }
+            }
+        } @else if state.access.kind() == Kind::Local && state.guard.load().allows_changes() {
+            a href="/login" { "Sign in" }
+        }
+    }
+}
+
+/// Makes what a form that changes something needs: nothing if the user is signed in, or the token.
+pub(crate) fn credentials(state: &AdminState) -> Markup {
+    html! {
+        @if state.access.csrf().is_none() {
+            label for="token" { "Token" }
+            input #token.token type="password" autocomplete="off" required;
+        }
+    }
+}
+
+/// Returns why a button is off.
+pub(crate) fn why_off(state: &AdminState) -> &'static str {
+    match state.access.kind() {
+        Kind::User => "Off: you may only look.",
+        Kind::Nobody | Kind::Local => NEEDS_TOKEN,
     }
 }

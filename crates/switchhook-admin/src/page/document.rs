@@ -13,16 +13,16 @@ use switchhook_store::{
 };
 use switchhook_webhook::redact;
 
-use super::components::IsPaused;
+use super::held::Held;
 use super::layout::{View, not_found};
-use super::{components, outbox, replay};
+use super::{audit, components, document_rows, outbox, replay};
 
 /// Bytes of a body that are shown.
 const SHOWN: usize = 256 * 1024;
 
 /// Responds with the view.
 pub(crate) async fn respond(state: &AdminState, id: &str) -> Response {
-    let document = match state.store.document(id).await {
+    let document = match outbox::visible(state, id).await {
         Ok(document) => document,
         Err(error @ StoreError::NoSuchDocument { .. }) => {
             return not_found(state, &error.to_string());
@@ -32,10 +32,11 @@ pub(crate) async fn respond(state: &AdminState, id: &str) -> Response {
             return view(body).respond(state, StatusCode::SERVICE_UNAVAILABLE);
         }
     };
-    let pauses = state.store.pauses().await.unwrap_or_default();
-    let paused = |name: &str| pauses.iter().any(|(paused, _)| paused == name);
+    let held = Held::read(state).await;
     let known = outbox::parties(state, std::slice::from_ref(&document.row)).await;
-    view(body(state, &document, &known, &paused)).respond(state, StatusCode::OK)
+    let again = audit::of_document(state, id).await;
+    let shown = body(state, &document, &known, &again, &held);
+    view(shown).respond(state, StatusCode::OK)
 }
 
 const fn view(body: Markup) -> View<'static> {
@@ -46,7 +47,8 @@ fn body(
     state: &AdminState,
     document: &DocumentDetail,
     known: &[CallParties],
-    paused: IsPaused<'_>,
+    again: &Markup,
+    held: &Held,
 ) -> Markup {
     let what = match document.row.kind {
         DeliveryKind::Document => "Document",
@@ -59,21 +61,21 @@ fn body(
         div.row {
             h1 {
                 (what)
-                @if known.is_empty() { " to" } @else { " of " (outbox::numbers(row, known)) ", to" }
+                @if known.is_empty() { " to" } @else { " of " (document_rows::numbers(row, known)) ", to" }
                 " webhook " (components::webhook_link(&row.endpoint))
             }
-            (components::document_state(row, paused))
+            (components::document_state(row, held))
         }
         dl.facts {
             div { dt { "Made" } dd { (format::date_time(row.inserted_ms, state.time_zone)) } }
-            @if let Some(due) = row.due_ms.filter(|_| !paused(&row.endpoint)) { div { dt { "Next" } dd { (format::relative(due, now_ms)) } } }
-            div { dt { "Attempts" } dd { (row.attempts) } }
+            div { dt { "Attempts" } dd { (row.attempts) (document_rows::due(row, held, now_ms)) } }
             div { dt { "Size" } dd { (format::bytes(row.body_bytes)) } }
             div { dt { "webhook-id" } dd.id { (row.webhook_id) } }
             div { dt { "Call" } dd.id { a href=(address(&["calls", &row.call_uuid], &[])) { (row.call_uuid) } } }
         }
         (replay::button(state, &row.webhook_id))
         (history(state, &document.attempts))
+        (again)
         (request(state, &document.content))
     }
 }
@@ -85,7 +87,7 @@ fn history(state: &AdminState, attempts: &[Attempt]) -> Markup {
             @if attempts.is_empty() {
                 p.empty { "No attempt yet." }
             } @else {
-                div.scroll tabindex="0" role="region" aria-labelledby="attempts" {
+                section.scroll tabindex="0" aria-label="Table of the attempts" {
                     table {
                         thead { tr { th scope="col" { "At" } th.number scope="col" { "Took" } th scope="col" { "Outcome" } } }
                         tbody {

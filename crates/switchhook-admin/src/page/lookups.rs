@@ -49,7 +49,7 @@ fn heading(state: &AdminState, call: &CallEntry, lookup: &LookupRecord) -> Marku
             @if let Some(status) = status { span { "HTTP " (status) } }
             span.end.quiet {
                 (format::time_of_day(lookup.began_ms, state.time_zone)) ", held for " (format::duration(lookup.held_us)) ". "
-                @if state.config_summary(&lookup.webhook).is_some() {
+                @if !state.access.is_limited() && state.config_summary(&lookup.webhook).is_some() {
                     a href=(address(&["webhooks", &lookup.webhook, "try"], &[("call", &call.uuid)])) {
                         @if state.changes_allowed() { "Test with its values" } @else { "Test on the command line" }
                     }
@@ -77,7 +77,7 @@ fn tries(state: &AdminState, lookup: &LookupRecord) -> Markup {
     let tries = tries.unwrap_or_default();
     html! {
         @if !tries.is_empty() {
-            div.scroll tabindex="0" role="region" aria-label="Tries" {
+            section.scroll tabindex="0" aria-label="Tries" {
                 table {
                     thead { tr { th scope="col" { "Try" } th scope="col" { "Took" } th scope="col" { "Outcome" } } }
                     tbody {

@@ -6,17 +6,21 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::address::address;
+use crate::access::Access;
 use crate::format;
 use crate::state::AdminState;
 use switchhook_core::clock;
-use switchhook_store::{CallParties, DocumentFilter, DocumentRow, DocumentState, EndpointBacklog};
+use switchhook_store::{
+    CallParties, DocumentDetail, DocumentFilter, DocumentRow, DocumentState, EndpointBacklog,
+    StoreError,
+};
 
-use super::components;
-use super::components::IsPaused;
+use super::held::Held;
 use super::layout::View;
+use super::{components, document_rows, endpoints};
 
 /// Documents on one page.
-const PAGE: u32 = 100;
+const PAGE: u32 = 40;
 
 /// The query string of `/outbox`.
 #[derive(Debug, Default, Deserialize)]
@@ -32,7 +36,7 @@ pub(crate) struct OutboxParams {
 
 impl OutboxParams {
     /// Returns the filter for the store.
-    pub(crate) fn filter(&self) -> DocumentFilter {
+    pub(crate) fn filter(&self, access: &Access) -> DocumentFilter {
         let states = match self.state.parse() {
             Ok(state) => vec![state],
             Err(_) => vec![
@@ -45,6 +49,7 @@ impl OutboxParams {
             states,
             endpoint: Some(self.webhook.clone()).filter(|name| !name.is_empty()),
             from_ms: self.from,
+            accounts: access.accounts().cloned(),
             ..DocumentFilter::default()
         }
     }
@@ -62,26 +67,57 @@ impl OutboxParams {
 
 /// Responds with the view.
 pub(crate) async fn respond(state: &AdminState, params: &OutboxParams) -> Response {
-    let backlogs = state.store.backlogs().await;
-    let documents = state.store.documents(&params.filter(), PAGE).await;
+    let backlogs = backlogs(state).await;
+    let filter = params.filter(&state.access);
+    let documents = state.store.documents(&filter, PAGE).await;
     let known = parties(state, documents.as_deref().unwrap_or_default()).await;
-    let paused = |name: &str| {
-        let mut all = backlogs.iter().flatten();
-        all.any(|backlog| backlog.endpoint == name && backlog.paused.is_some())
-    };
+    let all = backlogs.as_deref().unwrap_or_default();
+    let held = Held::of(state, all);
     let body = html! {
         h1 { "Outbox" }
+        (endpoints::panel(state, &held, all))
         @match &backlogs {
             Err(error) => (components::store_error(error)),
             Ok(backlogs) => (summary(backlogs)),
         }
-        (filters(params, backlogs.as_deref().unwrap_or_default()))
+        (filters(params, all))
         @match &documents {
             Err(error) => (components::store_error(error)),
-            Ok(documents) => (list(state, params, (documents, &known), &paused)),
+            Ok(documents) => (list(state, params, (documents, &known), &held)),
         }
     };
     View::new("Outbox", "/outbox", body).respond(state, StatusCode::OK)
+}
+
+/// Returns the backlogs of the documents that are to be seen.
+///
+/// # Errors
+/// The store cannot be read.
+pub(crate) async fn backlogs(state: &AdminState) -> Result<Vec<EndpointBacklog>, StoreError> {
+    match state.access.accounts() {
+        Some(accounts) => state.store.backlogs_of(accounts).await,
+        None => state.store.backlogs().await,
+    }
+}
+
+/// Returns a document that is to be seen.
+///
+/// # Errors
+/// There is none, or it is of an account that is not to be seen, or the store cannot be read.
+pub(crate) async fn visible(state: &AdminState, id: &str) -> Result<DocumentDetail, StoreError> {
+    if state.access.is_limited() {
+        let filter = DocumentFilter {
+            ids: vec![id.to_owned()],
+            accounts: state.access.accounts().cloned(),
+            ..DocumentFilter::default()
+        };
+        if state.store.documents(&filter, 1).await?.is_empty() {
+            return Err(StoreError::NoSuchDocument {
+                webhook_id: id.to_owned(),
+            });
+        }
+    }
+    state.store.document(id).await
 }
 
 fn summary(backlogs: &[EndpointBacklog]) -> Markup {
@@ -90,12 +126,12 @@ fn summary(backlogs: &[EndpointBacklog]) -> Markup {
         @if backlogs.is_empty() {
             p.empty { "Everything is delivered." }
         } @else {
-            div.scroll tabindex="0" role="region" aria-label="Backlog of each webhook" {
+            section.scroll tabindex="0" aria-label="Backlog of each webhook" {
                 table {
                     thead { tr {
                         th scope="col" { "Webhook" } th.number scope="col" { "Waiting" }
                         th.number scope="col" { "Being sent" } th.number scope="col" { "Given up" }
-                        th scope="col" { "Oldest" } th scope="col" { "Paused" }
+                        th scope="col" { "Oldest" }
                     } }
                     tbody {
                         @for backlog in backlogs {
@@ -105,7 +141,6 @@ fn summary(backlogs: &[EndpointBacklog]) -> Markup {
                                 td.number { (backlog.leased) }
                                 td.number { (backlog.dead) }
                                 td { (backlog.oldest_ms.map(|ms| format::relative(ms, now_ms)).unwrap_or_default()) }
-                                td { (backlog.paused.as_deref().unwrap_or_default()) }
                             }
                         }
                     }
@@ -152,7 +187,7 @@ fn list(
     state: &AdminState,
     params: &OutboxParams,
     (documents, known): Listed<'_>,
-    paused: IsPaused<'_>,
+    held: &Held,
 ) -> Markup {
     let full = u32::try_from(documents.len()).is_ok_and(|count| count >= PAGE);
     let next = documents
@@ -163,11 +198,16 @@ fn list(
         @if documents.is_empty() {
             p.empty { "No document matches." }
         } @else {
-            (rows(state, documents, known, paused))
-            p.actions {
-                (replay_link(params))
-                @if next.is_some() {
-                    a.button href=(params.address("/outbox", &params.state, next)) rel="next" { "Next page" }
+            // A GET: it leads to the page that says what would be changed.
+            form method="get" action="/outbox/replay" {
+                (document_rows::selectable(state, documents, known, held))
+                p.actions {
+                    button.again type="submit" { "Send selected again …" }
+                    button.again.plain type="submit" formaction="/outbox/discard" { "Discard selected …" }
+                    (replay_link(params))
+                    @if next.is_some() {
+                        a.button href=(params.address("/outbox", &params.state, next)) rel="next" { "Next page" }
+                    }
                 }
             }
         }
@@ -182,7 +222,7 @@ fn replay_link(params: &OutboxParams) -> Markup {
         @if params.state == DocumentState::Delivered.as_str() {
             a.again href=(address) { "Send the delivered documents again …" }
         } @else {
-            a.button.again href=(address) { "Send these again …" }
+            a.again href=(address) { "Send all of these again …" }
         }
     }
 }
@@ -208,61 +248,4 @@ pub(crate) async fn parties(state: &AdminState, documents: &[DocumentRow]) -> Ve
         parties.called = state.mask.number(&parties.called);
     }
     known
-}
-
-/// Makes caller and called number of a document's call.
-pub(crate) fn numbers(document: &DocumentRow, known: &[CallParties]) -> Markup {
-    let parties = known
-        .iter()
-        .find(|parties| parties.call_uuid == document.call_uuid);
-    html! {
-        @if let Some(CallParties { caller, called, .. }) = parties {
-            (components::or_dash(caller)) span.arrow aria-label="to" { " → " } (components::or_dash(called))
-        }
-    }
-}
-
-/// Makes a list of documents, each with its last outcome.
-pub(crate) fn rows(
-    state: &AdminState,
-    documents: &[DocumentRow],
-    known: &[CallParties],
-    paused: IsPaused<'_>,
-) -> Markup {
-    let now_ms = clock::now_ms();
-    html! {
-        ul.calls {
-            @for document in documents {
-                li {
-                    div.row {
-                        time.clock title=(format::date_time(document.inserted_ms, state.time_zone)) {
-                            (format::time_or_date(document.inserted_ms, now_ms, state.time_zone))
-                        }
-                        a.parties href=(address(&["outbox", &document.webhook_id], &[])) {
-                            @if let Some((sequence, event)) = document.sequence.zip(document.event.as_deref()) { (sequence) ". " (event) " " }
-                            (numbers(document, known)) " to " (document.endpoint)
-                        }
-                        (components::document_state(document, paused))
-                        span.end.quiet { (next(document, paused, now_ms)) }
-                    }
-                    @if !document.last_result.is_empty() && document.state != DocumentState::Delivered {
-                        p.why { (document.last_result) }
-                    }
-                }
-            }
-        }
-    }
-}
-
-fn next(document: &DocumentRow, paused: IsPaused<'_>, now_ms: i64) -> String {
-    let attempts = match document.attempts {
-        0 => "no attempt yet".to_owned(),
-        1 => "1 attempt".to_owned(),
-        attempts => format!("{attempts} attempts"),
-    };
-    let waits = document.state == DocumentState::Waiting && !paused(&document.endpoint);
-    match document.due_ms.filter(|_| waits) {
-        Some(due) => format!("{attempts}, next {}", format::relative(due, now_ms)),
-        None => attempts,
-    }
 }

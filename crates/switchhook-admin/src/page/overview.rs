@@ -11,7 +11,8 @@ use switchhook_core::metric_names;
 use switchhook_core::metrics_reader::MetricsReader;
 use switchhook_store::{EndpointBacklog, StoreError};
 
-use super::{components, webhooks};
+use super::held::Held;
+use super::{components, outbox, webhooks};
 
 /// Calls on hold that are listed.
 const HELD: usize = 50;
@@ -21,13 +22,13 @@ const LAST: u32 = 15;
 /// Makes the view.
 pub(crate) async fn body(state: &AdminState) -> Markup {
     let on_hold = calls::calls_on_hold(state, HELD);
-    let on_hold_count = state.live_calls.on_hold_count();
+    let on_hold_count = calls::count_on_hold(state);
     let query = CallQuery {
         limit: LAST,
         ..CallQuery::default()
     };
     let last = calls::find_calls(state, &query).await;
-    let backlogs = state.store.backlogs().await;
+    let backlogs = outbox::backlogs(state).await;
     html! {
         h1.hidden { "Now" }
         (tiles(state, on_hold_count, backlogs.as_ref()))
@@ -45,9 +46,11 @@ pub(crate) async fn body(state: &AdminState) -> Markup {
                 (components::lines())
                 (last_calls(state, &last))
             }
-            section aria-labelledby="hooks" {
-                h2 #hooks { "Webhooks" a.more href="/webhooks" { "More" } }
-                (webhooks::brief(state))
+            @if !state.access.is_limited() {
+                section aria-labelledby="hooks" {
+                    h2 #hooks { "Webhooks" a.more href="/webhooks" { "More" } }
+                    (webhooks::brief(state))
+                }
             }
         }
     }
@@ -87,15 +90,17 @@ fn tiles(
     on_hold_count: usize,
     backlogs: Result<&Vec<EndpointBacklog>, &StoreError>,
 ) -> Markup {
+    // Answers and switches are of all accounts.
+    let everything = !state.access.is_limited();
     let tiles = [
-        on_hold_tile(on_hold_count),
-        answers_tile(state),
-        outbox_tile(backlogs),
-        switches_tile(state),
+        Some(on_hold_tile(on_hold_count)),
+        everything.then(|| answers_tile(state)),
+        Some(outbox_tile(state, backlogs)),
+        everything.then(|| switches_tile(state)),
     ];
     html! {
         ul.tiles {
-            @for tile in tiles {
+            @for tile in tiles.into_iter().flatten() {
                 li class=[tile.bad.then_some("bad")] {
                     a href=(tile.address) {
                         span.name { (tile.name) }
@@ -139,7 +144,7 @@ fn answers_tile(state: &AdminState) -> Tile {
     }
 }
 
-fn outbox_tile(backlogs: Result<&Vec<EndpointBacklog>, &StoreError>) -> Tile {
+fn outbox_tile(state: &AdminState, backlogs: Result<&Vec<EndpointBacklog>, &StoreError>) -> Tile {
     let (value, below, bad) = backlogs.map_or_else(
         |_| ("?".into(), "the store cannot be read".into(), true),
         |backlogs| {
@@ -166,9 +171,24 @@ fn outbox_tile(backlogs: Result<&Vec<EndpointBacklog>, &StoreError>) -> Tile {
         address: "/outbox",
         value,
         below,
-        also: None,
+        also: held_up(state, backlogs).map(|text| (text, "/outbox")),
         bad,
     }
+}
+
+/// Names the endpoints that are slowed down or paused.
+fn held_up(
+    state: &AdminState,
+    backlogs: Result<&Vec<EndpointBacklog>, &StoreError>,
+) -> Option<String> {
+    let held = Held::of(state, backlogs.map_or(&[], |backlogs| backlogs));
+    let paused = held.all_paused().iter();
+    let paused = paused.map(|backlog| format!("{} paused", backlog.endpoint));
+    let slowed = held
+        .all_slowed()
+        .map(|(name, _)| format!("{name} slowed down"));
+    let all: Vec<String> = paused.chain(slowed).collect();
+    (!all.is_empty()).then(|| all.join(", "))
 }
 
 fn switches_tile(state: &AdminState) -> Tile {

@@ -1,20 +1,20 @@
 //! The page that tests a webhook: a form for the values of a call, and the result.
 //!
-//! Only the form's button sends a request. The guard before all routes requires the token for it.
+//! Only the form's button sends a request. The gate before it admits operators alone.
 
 use axum::extract::rejection::FormRejection;
-use axum::extract::{Form, Path, Query, State};
+use axum::extract::{Form, Path, Query};
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse as _, Response};
 use maud::{Markup, html};
-use tracing::info;
 
 use super::address::address;
+use crate::audit;
 use crate::format;
 use crate::state::AdminState;
 use crate::webhook_tester::{MAX_TESTS, TestResult};
 
-use super::components::NEEDS_TOKEN;
+use super::components;
 use super::layout::{View, not_found};
 use super::test_form::{PrefillParams, TestForm, command};
 
@@ -25,7 +25,7 @@ const SHOWN: usize = 16 * 1024;
 
 /// Responds with the form.
 pub(crate) async fn form_page(
-    State(state): State<AdminState>,
+    state: AdminState,
     Path(webhook): Path<String>,
     Query(prefill): Query<PrefillParams>,
 ) -> Response {
@@ -43,26 +43,25 @@ pub(crate) async fn form_page(
     View::new("Try a webhook", "/webhooks", body).respond(&state, StatusCode::OK)
 }
 
-/// Makes the form. The page's script sends it and adds the token, which no browser does by itself.
+/// Makes the form. The page's script sends it with the token, or with what proves that it is ours.
 fn form(state: &AdminState, webhook: &str, filled: &TestForm) -> Markup {
     let command = command(webhook, filled);
     html! {
-        form.try method="post" action=(address(&["webhooks", webhook, "try"], &[])) data-token {
+        form.try method="post" action=(address(&["webhooks", webhook, "try"], &[])) data-token=(state.access.csrf().unwrap_or_default()) {
             label for="caller" { "Caller's number" }
-            input #caller name="caller" inputmode="tel" autocomplete="off" value=(filled.caller);
+            input #caller type="text" name="caller" inputmode="tel" autocomplete="off" value=(filled.caller);
             label for="called" { "Number that was dialled" }
-            input #called name="called" inputmode="tel" autocomplete="off" value=(filled.called);
+            input #called type="text" name="called" inputmode="tel" autocomplete="off" value=(filled.called);
             label for="variables" { "Channel variables, one a line" }
             textarea #variables name="variables" rows="5" spellcheck="false"
                 placeholder="flow.key.leadid=HFC123" { (filled.variables) }
             @if state.changes_allowed() {
-                label for="token" { "Token" }
-                input #token type="password" autocomplete="off" required;
-                button { "Send the request" }
+                (components::credentials(state))
+                button type="submit" { "Send the request" }
                 noscript { p { "This needs scripts." } }
             } @else {
-                button disabled aria-describedby="why" { "Send the request" }
-                p #why.quiet { (NEEDS_TOKEN) }
+                button type="submit" disabled aria-describedby="why" { "Send the request" }
+                p #why.quiet { (components::why_off(state)) }
             }
             div.result role="status" {}
         }
@@ -73,14 +72,10 @@ fn form(state: &AdminState, webhook: &str, filled: &TestForm) -> Markup {
 
 /// Sends the request and responds with the result.
 pub(crate) async fn send(
-    State(state): State<AdminState>,
+    state: AdminState,
     Path(webhook): Path<String>,
     form: Result<Form<TestForm>, FormRejection>,
 ) -> Response {
-    if !state.changes_allowed() {
-        let message = "nothing can be sent over HTTP; set [listen] http_token_env to allow it";
-        return (StatusCode::FORBIDDEN, message).into_response();
-    }
     let form = match form {
         Ok(Form(form)) => form,
         Err(rejection) => return rejection.into_response(),
@@ -101,11 +96,8 @@ pub(crate) async fn send(
             (StatusCode::NOT_FOUND, message).into_response()
         }
         Some(result) => {
-            info!(
-                webhook,
-                line = result.line,
-                "a webhook was tested from the page"
-            );
+            let line = format!("line {}", result.line);
+            audit::done(&state, "test", &webhook, &line).await;
             Html(result_markup(&state, &result).into_string()).into_response()
         }
     }
@@ -147,7 +139,7 @@ fn result_markup(state: &AdminState, result: &TestResult) -> Markup {
             pre tabindex="0" aria-label="Body of the answer" { (text(&result.body)) }
         }
         h2 { "Variables that the dialplan would get" }
-        div.scroll tabindex="0" role="region" aria-label="Variables" {
+        section.scroll tabindex="0" aria-label="Variables" {
             table {
                 thead { tr { th scope="col" { "Variable" } th scope="col" { "Value" } } }
                 tbody {

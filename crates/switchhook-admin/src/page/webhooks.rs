@@ -52,7 +52,7 @@ pub(crate) async fn body(state: &AdminState) -> Markup {
             backlog.endpoint == webhook.name && backlog.paused.is_some()
         };
         webhook.has_trouble()
-            || DeliveryBackoff::of(&webhook.name, &reader).is_some()
+            || DeliveryBackoff::of(&webhook.name, state).is_some()
             || backlogs.iter().flatten().any(paused)
     };
     all.sort_by_key(|webhook| !has_trouble(webhook));
@@ -74,13 +74,14 @@ struct DeliveryBackoff {
 }
 
 impl DeliveryBackoff {
-    fn of(name: &str, reader: &MetricsReader<'_>) -> Option<Self> {
-        let pause_s = reader.one(metric_names::DELIVERY_PAUSE, "endpoint", name);
-        let until_s = reader.one(metric_names::DELIVERY_RESUMES, "endpoint", name);
-        #[expect(clippy::cast_possible_truncation, reason = "a time of this age")]
-        let until_ms = (until_s * 1e3) as i64;
-        let pause_s = (pause_s > 0.0).then_some(pause_s);
-        (pause_s.is_some() || until_ms > clock::now_ms()).then_some(Self { pause_s, until_ms })
+    fn of(name: &str, state: &AdminState) -> Option<Self> {
+        let slowed = state.endpoint_statuses.slowed(clock::now_ms());
+        let failing = slowed.get(name)?;
+        let pause_s = failing.pause.as_secs_f64();
+        Some(Self {
+            pause_s: (pause_s > 0.0).then_some(pause_s),
+            until_ms: failing.next_ms.unwrap_or_default(),
+        })
     }
 }
 
@@ -107,10 +108,10 @@ fn card(
             div.row {
                 h2 { (webhook.name) }
                 (webhook.status_pill(state))
-                (delivery_status(state, webhook, reader, backlog))
+                (delivery_status(state, webhook, backlog))
                 @if unused { span.quiet { "not asked since the start" } }
                 @if webhook.name != metric_names::UNKNOWN {
-                    a.end href=(address(&["webhooks", &webhook.name, "try"], &[])) aria-label={ "Try " (webhook.name) } { "Try it" }
+                    a.end href=(address(&["webhooks", &webhook.name, "try"], &[])) aria-label={ "Try it: " (webhook.name) } { "Try it" }
                 }
             }
             @if let Some(summary) = state.config_summary(&webhook.name) {
@@ -139,10 +140,9 @@ fn card(
 fn delivery_status(
     state: &AdminState,
     webhook: &WebhookHealth,
-    reader: &MetricsReader<'_>,
     backlog: Option<&EndpointBacklog>,
 ) -> Markup {
-    let backoff = DeliveryBackoff::of(&webhook.name, reader);
+    let backoff = DeliveryBackoff::of(&webhook.name, state);
     let now_ms = clock::now_ms();
     html! {
         @if let Some(paused) = backlog.and_then(|backlog| backlog.paused.as_ref()) {

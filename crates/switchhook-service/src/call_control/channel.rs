@@ -15,6 +15,7 @@ use switchhook_core::tenants::{self, Tenants};
 use switchhook_core::variables::JSON_KEYS;
 
 use super::socket_mode::SocketMode;
+use super::switch_name::SwitchName;
 use super::unpark::{TRANSFER_SOURCE, transfer_id};
 
 /// Set by the hook before it hands the call to a socket: then a connection that ends sends the
@@ -25,6 +26,8 @@ pub(crate) const WEBHOOK: &str = "flow.webhook";
 /// The task number of the hook's scheduled way out, which unsets it.
 pub(crate) const WAY_OUT: &str = "flow.way_out";
 
+/// The header with the name that the switch gave itself.
+const SWITCH: &str = "FreeSWITCH-Switchname";
 /// The header with the number that was dialled.
 const DESTINATION: &str = "Caller-Destination-Number";
 
@@ -58,6 +61,8 @@ pub struct Channel {
     pub flow: Option<String>,
     /// Its account, if it is not the default one.
     pub account: Option<String>,
+    /// Whether the configuration has the account.
+    pub account_known: bool,
     /// Variables that its route sets and the channel did not have; written at the release.
     pub given: Box<[(&'static str, String)]>,
     /// The caller's number, for the log.
@@ -66,6 +71,8 @@ pub struct Channel {
     pub destination: String,
     /// Whether the call is answered, so that media flows both ways.
     pub answered: bool,
+    /// The switch that has it.
+    pub switch: SwitchName,
     /// The task number of the hook's way out, cancelled at the release.
     pub way_out: Option<u64>,
     /// How the call was handed over.
@@ -102,12 +109,14 @@ impl Channel {
             webhook: variable(webhook_variable).unwrap_or_default(),
             flow: variable(tenants::FLOW),
             account: variable(tenants::ACCOUNT),
+            account_known: false,
             given: Box::default(),
             caller: text("Caller-Caller-ID-Number"),
             destination: DialledNumber::of(&text("Caller-Destination-Number"))
                 .number
                 .to_owned(),
             answered: headers.get("Answer-State").as_deref() == Some("answered"),
+            switch: SwitchName::of(&headers.get(SWITCH).unwrap_or_default()),
             way_out: task_number(headers, WAY_OUT),
             transfer: variable(TRANSFER_SOURCE)
                 .and_then(|source| transfer_id(&source).map(Into::into)),
@@ -128,6 +137,7 @@ impl Channel {
         tenants::match_channel(tenants, headers, |belongs| {
             self.given = tenants::route_variables(&belongs, headers).into();
             self.account = text(belongs.account);
+            self.account_known = belongs.settings.is_some();
             self.flow = text(belongs.flow);
             if self.webhook.is_empty() {
                 self.webhook = text(belongs.webhook).unwrap_or_default();

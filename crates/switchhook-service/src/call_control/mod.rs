@@ -28,6 +28,7 @@ mod socket;
 mod socket_mode;
 mod span_export;
 mod spans;
+mod switch_name;
 mod unpark;
 pub mod webhook_test;
 
@@ -46,6 +47,7 @@ use switchhook_core::details::DocumentFormat;
 use switchhook_core::mask::Mask;
 use switchhook_core::tenants::Tenants;
 use switchhook_core::variables::VariablePlan;
+use switchhook_store::stats::StatCounter;
 use switchhook_webhook::breakers::Breakers;
 
 use crate::follow::CallVerifier;
@@ -80,6 +82,8 @@ pub struct CallControlOptions {
     pub frame_memory: eslclient::MemoryBudget,
     /// The list of calls on hold and of recent calls.
     pub live_calls: Arc<LiveCalls>,
+    /// The counts over time.
+    pub counter: StatCounter,
     /// The webhooks' circuit breakers.
     pub breakers: Arc<Breakers>,
     /// Whether phone numbers are masked in the log.
@@ -104,6 +108,7 @@ impl Default for CallControlOptions {
             frames: eslclient::Limits::default(),
             frame_memory: eslclient::MemoryBudget::new(64 * 1024 * 1024),
             live_calls: Arc::default(),
+            counter: StatCounter::default(),
             breakers: Arc::default(),
             mask: Mask::default(),
             recorder: None,
@@ -158,6 +163,8 @@ pub struct BackgroundRequest {
     pub call: String,
     /// The channel's `flow.name`.
     pub flow: Option<String>,
+    /// The channel's account; `None` for the default one.
+    pub account: Option<String>,
     /// The request.
     pub request: Prepared,
 }

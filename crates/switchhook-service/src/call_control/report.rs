@@ -11,10 +11,12 @@ use switchhook_core::call_history::{LookupRecord, LookupSummary};
 use switchhook_core::clock;
 use switchhook_core::mask::Mask;
 use switchhook_core::metric_names;
-use switchhook_core::outcome::Outcome;
+use switchhook_core::outcome::{Outcome, Reason};
+use switchhook_core::variables::Line;
+use switchhook_store::stats::{StatCounter, StatLabels};
 
 use super::CallControlOptions;
-use super::call_report::CallReport;
+use super::call_report::{CallReport, Ending};
 use super::channel::Channel;
 use super::confirm;
 use super::span_export;
@@ -36,6 +38,7 @@ impl CallReport {
         if let Some(spans) = self.spans.take() {
             span_export::send(*spans, &self);
         }
+        self.count_over_time(&options.counter);
         let known = self.known;
         options.live_calls.record_lookup(self.into_record(), known);
     }
@@ -69,9 +72,61 @@ impl CallReport {
             histogram!(metric_names::WEBHOOK_SECONDS, "webhook" => webhook.clone(), "reason" => self.reason())
                 .record(duration);
         }
+        counter!(metric_names::ACCOUNT_LOOKUPS, "account" => self.account(), "result" => self.result())
+            .increment(1);
         counter!(metric_names::LOOKUPS, "webhook" => webhook, "reason" => self.reason())
             .increment(1);
         histogram!(metric_names::OVERHEAD_SECONDS).record(self.overhead());
+    }
+
+    /// Returns the label of its account. The peer may choose the name: only known ones may become a
+    /// time series.
+    fn account(&self) -> String {
+        match &self.channel.account {
+            None => metric_names::NO_ACCOUNT.to_owned(),
+            Some(name) if self.channel.account_known => name.clone(),
+            Some(_) => metric_names::UNKNOWN.to_owned(),
+        }
+    }
+
+    fn result(&self) -> &'static str {
+        let [success, failure] = metric_names::RESULTS;
+        if self.reason() == Reason::SUCCESS {
+            success
+        } else {
+            failure
+        }
+    }
+
+    /// Adds the call to the counts that the page shows over time.
+    fn count_over_time(&self, counter: &StatCounter) {
+        let Channel {
+            webhook,
+            flow,
+            account,
+            switch,
+            ..
+        } = &self.channel;
+        let asked = self.outcome.as_ref().and_then(|outcome| outcome.duration);
+        let line_1 = self.ending == Ending::Released(Line::One);
+        let outcome = if line_1 {
+            self.reason()
+        } else {
+            self.ending.as_str()
+        };
+        switch.read(|switch| {
+            let labels = StatLabels {
+                webhook: if self.known {
+                    webhook
+                } else {
+                    metric_names::UNKNOWN
+                },
+                flow: flow.as_deref().unwrap_or_default(),
+                account: Some(account.as_deref().unwrap_or_default()),
+                switch,
+            };
+            counter.call(labels, outcome, asked, self.hold_time);
+        });
     }
 
     fn log(&self, mask: Mask) {

@@ -5,9 +5,9 @@ use url::Url;
 
 use super::section::Section;
 use super::sections::{http_url, share};
-use super::value::{Parsed, Problem, non_empty, one_line, optional};
+use super::value::{Parsed, Problem, display, non_empty, one_line, optional};
 use super::webhook::{basic, bearer};
-use crate::traces::TraceOptions;
+use crate::traces::{TRACE_ID, TraceOptions};
 use switchhook_webhook::options::Auth;
 
 pub(super) fn traces(mut section: Section<'_>) -> TraceOptions {
@@ -19,6 +19,7 @@ pub(super) fn traces(mut section: Section<'_>) -> TraceOptions {
         service_name: section.get_or("service_name", default.service_name, |value| {
             non_empty(value).and_then(|_| one_line(value))
         }),
+        link: section.get("link", optional(link)).flatten(),
     }
 }
 
@@ -30,6 +31,19 @@ fn auth(mut section: Section<'_>) -> Auth {
         (false, true) => bearer(token),
         (false, false) => Auth::None,
     }
+}
+
+/// Parses the address of a trace, whose id is not known yet.
+fn link(value: &Value) -> Parsed<String> {
+    let help = "write it as \"https://traces.example/trace/{trace_id}\"";
+    let text = one_line(value)?;
+    let example = Value::from(text.replace(TRACE_ID, "0"));
+    http_url(&example, "a page of traces", help)?;
+    if text.contains(TRACE_ID) {
+        return Ok(text);
+    }
+    let what = format!("{} has no {TRACE_ID}", display(value));
+    Err(Problem::new(what, help))
 }
 
 fn collector(value: &Value) -> Parsed<Url> {

@@ -19,5 +19,6 @@ pub(super) fn keep(mut section: Section<'_>) -> Retention {
         responses: read("answers", default.responses),
         delivered: read("delivered", default.delivered),
         dead: read("dead", default.dead),
+        audit: read("audit", default.audit),
     }
 }

@@ -29,6 +29,7 @@ mod tenants;
 #[cfg(test)]
 mod tests;
 mod upload;
+mod users;
 mod validate;
 mod value;
 mod variables;
@@ -54,6 +55,7 @@ pub use settings::{
     Account, Credentials, DurationUnit, Egress, Flow, LegChoice, Limits, Listen, Privacy, Store,
     Switch,
 };
+use switchhook_admin::access::{TrustedProxy, User};
 pub use switchhook_core::tenants::DEFAULT_FLOW;
 use switchhook_core::tenants::Route;
 use switchhook_store::Retention;
@@ -71,6 +73,10 @@ const FILE_LIMIT: u64 = 4 * 1024 * 1024;
 pub struct Config {
     /// The addresses that this program listens on.
     pub listen: Listen,
+    /// Who may use the operator's page.
+    pub users: Vec<User>,
+    /// The proxy that signs people in.
+    pub trusted_proxy: Option<TrustedProxy>,
     /// The switches whose events are followed.
     pub freeswitch: Vec<Switch>,
     /// The database for documents and responses.
@@ -299,8 +305,13 @@ fn read_sections(context: &ReadContext<'_>, document: &Document<&str>) -> Config
     let accounts = root.named_sections("accounts", None).into_iter();
     let flows = root.named_sections("flows", None).into_iter();
     let webhooks = root.named_sections("webhooks", None).into_iter();
+    let users = root.named_sections("users", None).into_iter();
     Config {
         listen: sections::listen(root.subsection("listen")),
+        users: users
+            .map(|(name, section)| users::user(&name, section))
+            .collect(),
+        trusted_proxy: users::trusted_proxy(root.subsection("trusted_proxy")),
         freeswitch: root
             .sections("freeswitch")
             .into_iter()

@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use toml_edit::{Document, Item, TableLike, Value};
 
 /// Keys that hold a secret in place.
-const IN_PLACE: [&str; 7] = [
+const IN_PLACE: [&str; 8] = [
     "client_secret",
     "http_token",
     "key",
     "password",
+    "password_hash",
     "secret",
     "secrets",
     "token",

@@ -42,6 +42,10 @@ pub(super) fn listen(mut section: Section<'_>) -> Listen {
         confirm_calls: section.get_or("confirm_calls", default.confirm_calls, boolean),
         http: section.get_or("http", default.http, socket_address),
         http_hosts: section.get_or("http_hosts", Vec::new(), list(host_name)),
+        http_base: section
+            .get("http_base", optional(base_path))
+            .flatten()
+            .unwrap_or_default(),
         http_token: http_token(&mut section),
     }
 }
@@ -52,6 +56,21 @@ fn http_token(section: &mut Section<'_>) -> Option<Secret> {
     let token = optional_secret(section, &HTTP_TOKEN)?;
     refuse_short(section, &HTTP_TOKEN, &token);
     Some(token)
+}
+
+/// Parses the path under which a proxy shows the page.
+fn base_path(value: &Value) -> Parsed<String> {
+    let path = one_line(value)?;
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '~');
+    let mut segments = path.split('/');
+    let begins = segments.next() == Some("");
+    let is_name = |name: &str| !name.is_empty() && !name.starts_with('.') && name.chars().all(fits);
+    if begins && segments.all(is_name) {
+        return Ok(path);
+    }
+    let what = format!("{} is not a path", display(value));
+    let help = "write it with a / at its beginning and none at its end, such as \"/switchhook\"";
+    Err(Problem::new(what, help))
 }
 
 /// Parses a host name as a browser sends it, without its port.
@@ -306,7 +325,7 @@ fn one_address(value: &Value) -> Parsed<IpAddr> {
 }
 
 /// Parses a range of addresses, or one address.
-fn addresses(value: &Value) -> Parsed<IpNet> {
+pub(super) fn addresses(value: &Value) -> Parsed<IpNet> {
     let text = text(value)?;
     let one = || text.parse::<IpAddr>().map(IpNet::from).ok();
     let help = "write a range such as \"10.0.0.0/8\", or one address";

@@ -25,6 +25,8 @@ pub struct Listen {
     pub http: SocketAddr,
     /// Host names that HTTP requests may use, besides addresses and `localhost`.
     pub http_hosts: Vec<String>,
+    /// The path under which a proxy shows the page, such as `/switchhook`; empty for the root.
+    pub http_base: String,
     /// The token for changes over HTTP; without one, nobody can change anything.
     pub http_token: Option<Secret>,
 }
@@ -37,6 +39,7 @@ impl Default for Listen {
             confirm_calls: true,
             http: (Ipv4Addr::LOCALHOST, 8085).into(),
             http_hosts: Vec::new(),
+            http_base: String::new(),
             http_token: None,
         }
     }

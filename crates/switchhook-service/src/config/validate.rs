@@ -1,6 +1,7 @@
 //! Checks that compare settings with each other; a single key cannot see these faults.
 
 mod tenants;
+mod users;
 mod variable_names;
 mod warnings;
 
@@ -25,6 +26,7 @@ pub(super) fn validate(config: &Config, context: &ReadContext<'_>) {
     validator.switches();
     validator.account();
     validator.tenants();
+    validator.users();
     for (name, flow) in &config.flows {
         validator.flow(&join("flows", name), flow);
     }

@@ -119,6 +119,7 @@ impl Target<'_> {
             instead_of: event.instead_of.clone(),
             endpoint: event_lane(self.webhook_name),
             flow: self.flow_name.to_owned(),
+            account: self.account.unwrap_or_default().to_owned(),
             wait: self.flow.events_wait,
             expire: self.flow.events_expire,
             render: Arc::new(move |sequence| event_of_call.numbered(sequence)),

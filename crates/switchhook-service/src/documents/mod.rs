@@ -36,6 +36,7 @@ use switchhook_core::recording::Recording;
 use switchhook_core::tenants::{Account, Tenants};
 use switchhook_store::{
     DeliveryKind, FinishedCallRecord, FinishedChannel, NewDocument, NewEvent, RequestContent,
+    asked_line,
 };
 use switchhook_webhook::Webhook;
 
@@ -161,8 +162,16 @@ impl DocumentBuilder {
 
 /// Adds the history. One that cannot be encoded must not hold up the documents.
 fn with_history(record: FinishedCallRecord, history: &CallHistory) -> FinishedCallRecord {
-    let history = serde_json::to_string(history).unwrap_or_default();
-    FinishedCallRecord { history, ..record }
+    let runs = history.runs.iter();
+    let asked = runs.map(|run| {
+        let reason = run.reason().unwrap_or_default();
+        asked_line(&run.webhook, reason, &run.ending)
+    });
+    FinishedCallRecord {
+        asked: asked.collect(),
+        history: serde_json::to_string(history).unwrap_or_default(),
+        ..record
+    }
 }
 
 impl Flows {
@@ -215,6 +224,7 @@ impl Flows {
             documents: documents.collect(),
             summary: Some(context.summary()),
             history: String::new(),
+            asked: String::new(),
             unpublished,
             events: self.last_events(call),
         };
@@ -281,6 +291,7 @@ impl Flows {
             kind: DeliveryKind::Document,
             webhook: name.to_owned(),
             flow: context.flow.to_owned(),
+            account: context.account.unwrap_or_default().to_owned(),
             call_uuid: context.call.id.clone(),
             content,
         }

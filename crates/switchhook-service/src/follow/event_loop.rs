@@ -71,6 +71,7 @@ impl Follower {
                     tracker.note_pause(due.elapsed());
                     link.keep_alive()?;
                     link.repeat_list()?;
+                    link.check_clock()?;
                     let began = Instant::now();
                     close_overdue_calls(tracker, &self.store).await;
                     // A reload may turn events on while no call is up.
@@ -124,6 +125,7 @@ impl Follower {
             LinkEvent::Refusal(text) => {
                 warn!(switch = %self.options.address, text, "the switch refused a command");
             }
+            LinkEvent::ClockOffset(ahead_us) => self.report_clock(ahead_us),
             LinkEvent::Subscribed | LinkEvent::Nothing => {}
         }
         Ok(())

@@ -256,6 +256,13 @@ impl Follower {
         }
     }
 
+    /// Counts how far the switch's clock is ahead of ours.
+    pub(super) fn report_clock(&self, ahead_us: i64) {
+        #[allow(clippy::cast_precision_loss)] // a gauge: microseconds of a year are exact
+        let ahead_s = ahead_us as f64 / 1e6;
+        gauge!(metric_names::SWITCH_CLOCK, "switch" => self.options.address.clone()).set(ahead_s);
+    }
+
     /// Sets a metric that holds a point in time to the present.
     fn set_to_now(&self, metric: &'static str) {
         let since = clock::since_1970();

@@ -13,6 +13,7 @@ use crate::limits;
 use eslclient::{self, Command, Connection, Format, Incoming, Refusal, Reply, Ticket};
 
 use super::call_verifier::{CallClaim, VerifyRequest};
+use super::clock_check::{self, ClockCheck};
 use super::questions::Questions;
 use switchhook_core::clock::now_us;
 
@@ -89,6 +90,8 @@ pub(crate) enum LinkEvent {
     Gone(HashSet<String>),
     /// The `uuid_dump` of a channel that was unknown or had a gap.
     Dump(String),
+    /// How far the switch's clock is ahead of ours, µs.
+    ClockOffset(i64),
     /// The switch refused a command that is not needed.
     Refusal(String),
     /// Nothing of interest.
@@ -108,6 +111,7 @@ pub(crate) struct Link {
     /// Channels missing from the list, each asked for with `uuid_exists`.
     existence_checks: HashMap<Ticket, String>,
     gone: HashSet<String>,
+    clock: ClockCheck,
     /// Calls that the call control wants verified.
     questions: Questions,
     /// Open `uuid_dump` requests.
@@ -151,6 +155,7 @@ impl Link {
             is_live,
             existence_checks: HashMap::new(),
             gone: HashSet::new(),
+            clock: ClockCheck::default(),
             questions: Questions::new(),
             dumps: HashSet::new(),
             waiting_for_dump: VecDeque::new(),
@@ -199,6 +204,10 @@ impl Link {
             answer_verification(request, reply);
             self.ask_questions();
             return Ok(LinkEvent::Nothing);
+        }
+        if self.clock.awaits(ticket) {
+            let offset = self.clock.replied(reply);
+            return Ok(offset.map_or(LinkEvent::Nothing, LinkEvent::ClockOffset));
         }
         if self.dumps.remove(&ticket) {
             self.send_dump_requests();
@@ -286,6 +295,18 @@ impl Link {
             self.connection
                 .queue(&events.map_err(eslclient::Error::from)?);
             self.is_live = true;
+        }
+        Ok(())
+    }
+
+    /// Asks for the switch's clock if that is due. What lives is asked for first.
+    ///
+    /// # Errors
+    /// The command cannot be built.
+    pub(super) fn check_clock(&mut self) -> Result<(), LinkError> {
+        if self.is_caught_up() && self.clock.is_due() {
+            let question = api(clock_check::QUESTION, "")?;
+            self.clock.asked(self.connection.queue(&question));
         }
         Ok(())
     }

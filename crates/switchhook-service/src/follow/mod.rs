@@ -15,6 +15,7 @@ mod cdr_intake;
 mod cdr_recovery;
 mod cdrs;
 mod channel_fields;
+mod clock_check;
 mod event_lag;
 mod event_loop;
 mod follower;

@@ -323,6 +323,7 @@ mod tests {
             documents: Vec::new(),
             summary: None,
             history: String::new(),
+            asked: String::new(),
             unpublished: None,
             events: Vec::new(),
         };

@@ -7,6 +7,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::endpoint_limiter::AttemptEnd;
 use super::{Deliver, Delivery, Endpoint, LEASE, Reply, TakenStatuses};
 use crate::retry::{self, AttemptFailure, NextStep};
+use switchhook_store::stats::StatLabels;
 use switchhook_store::{AttemptResult, ClaimedDocument, Clock, DeliveryOutcome, Store};
 use switchhook_webhook::signing::{ID_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER};
 
@@ -18,13 +19,22 @@ const GONE: u16 = 410;
 /// The outcome of an event that was not delivered in time, in metrics.
 pub(super) const EXPIRED: &str = "expired";
 
+/// How an attempt went, for the endpoint's limiter and for the page.
+pub(super) struct AttemptDone {
+    pub(super) end: AttemptEnd,
+    /// Status or error of a failed attempt, without secrets; empty for one that was delivered.
+    pub(super) result: String,
+    /// The receiver answered 410 Gone: the endpoint is paused.
+    pub(super) is_gone: bool,
+}
+
 /// Sends `claimed` once and stores the outcome.
 pub(super) async fn attempt<D: Deliver>(
     store: Store,
     deliver: &D,
     endpoint: &Endpoint,
     claimed: ClaimedDocument,
-) -> AttemptEnd {
+) -> AttemptDone {
     let begun = Instant::now();
     let clock = store.clock();
     let delivery = prepare(&claimed, endpoint, clock);
@@ -34,12 +44,24 @@ pub(super) async fn attempt<D: Deliver>(
     };
     let decision = decide(&answer, &claimed, &endpoint.taken, clock);
     let report = attempt_report(&answer, &endpoint.taken, begun.elapsed());
-    record_outcome(&claimed, &decision, &report);
+    record_outcome(&store, &claimed, &decision, &report);
     if decision.is_gone {
         pause(&store, &claimed.endpoint).await;
     }
+    let result = match (decision.ended, &report.error) {
+        (AttemptEnd::Delivered, _) => String::new(),
+        (AttemptEnd::Failed | AttemptEnd::RetryAfter(_), Some(error)) => error.clone(),
+        (AttemptEnd::Failed | AttemptEnd::RetryAfter(_), None) => report
+            .status
+            .map(|status| format!("HTTP {status}"))
+            .unwrap_or_default(),
+    };
     settle(&store, &claimed, decision.settled, report, begun + LEASE).await;
-    decision.ended
+    AttemptDone {
+        end: decision.ended,
+        result,
+        is_gone: decision.is_gone,
+    }
 }
 
 fn prepare(claimed: &ClaimedDocument, endpoint: &Endpoint, clock: Clock) -> Delivery {
@@ -142,7 +164,12 @@ fn truncate(text: &str) -> String {
     text[..end].to_owned()
 }
 
-fn record_outcome(claimed: &ClaimedDocument, decision: &Decision, report: &AttemptResult) {
+fn record_outcome(
+    store: &Store,
+    claimed: &ClaimedDocument,
+    decision: &Decision,
+    report: &AttemptResult,
+) {
     let ClaimedDocument {
         webhook_id,
         endpoint,
@@ -150,7 +177,7 @@ fn record_outcome(claimed: &ClaimedDocument, decision: &Decision, report: &Attem
         attempt,
         ..
     } = claimed;
-    let (status, error) = (report.status, report.error.as_deref());
+    let (status, reason) = (report.status, report.error.as_deref());
     let took_ms = report.took.as_millis();
     let outcome = match decision.settled {
         DeliveryOutcome::Delivered => {
@@ -166,17 +193,17 @@ fn record_outcome(claimed: &ClaimedDocument, decision: &Decision, report: &Attem
             "delivered"
         }
         DeliveryOutcome::Retry { wait, .. } => {
-            let next_s = wait.as_secs();
-            tracing::debug!(
+            let next_attempt_s = wait.as_secs();
+            tracing::warn!(
                 webhook_id,
                 endpoint,
                 call_uuid,
                 attempt,
                 status,
-                error,
+                reason,
                 took_ms,
-                next_s,
-                "delivery failed, retried later"
+                next_attempt_s,
+                "a delivery failed"
             );
             "failed"
         }
@@ -187,7 +214,7 @@ fn record_outcome(claimed: &ClaimedDocument, decision: &Decision, report: &Attem
                 call_uuid,
                 attempt,
                 status,
-                error,
+                reason,
                 "not delivered in eight days: kept as dead; `switchhook outbox retry` sends it again"
             );
             "dead"
@@ -199,12 +226,19 @@ fn record_outcome(claimed: &ClaimedDocument, decision: &Decision, report: &Attem
                 call_uuid,
                 attempt,
                 status,
-                error,
+                reason,
                 "an event was not delivered in time and has expired"
             );
             EXPIRED
         }
     };
+    let labels = StatLabels {
+        webhook: endpoint,
+        flow: &claimed.flow,
+        account: claimed.account.as_deref(),
+        switch: &claimed.switch,
+    };
+    store.counter().delivery(labels, outcome, report.took);
     metrics::counter!(switchhook_core::metric_names::DELIVERIES,
         "endpoint" => endpoint.clone(), "outcome" => outcome)
     .increment(1);

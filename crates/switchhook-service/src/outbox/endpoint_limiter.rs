@@ -70,6 +70,11 @@ impl EndpointLimiter {
         }
     }
 
+    /// Returns the failures since the last success.
+    pub(super) const fn failures(&self) -> u32 {
+        self.failures
+    }
+
     /// Returns the pause between two attempts; zero unless the endpoint is slowed down.
     pub(super) const fn pause(&self) -> Duration {
         self.pause

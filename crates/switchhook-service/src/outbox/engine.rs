@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
+use std::time::Duration;
 
 use metrics::gauge;
 use tokio::sync::watch;
@@ -10,11 +11,12 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use super::attempt::attempt;
+use super::attempt::{AttemptDone, attempt};
 use super::endpoint_limiter::{AttemptEnd, EndpointLimiter, StateChange};
 use super::housekeeping::housekeeping;
 use super::retry_requests::RetryRequests;
 use super::{Deliver, Endpoint, Endpoints, LEASE, Outbox, OutboxOptions};
+use switchhook_admin::endpoint_status::{EndpointStatuses, FailingEndpoint};
 use switchhook_core::clock;
 use switchhook_core::health::Health;
 use switchhook_core::metric_names;
@@ -22,7 +24,7 @@ use switchhook_store::{ClaimRequest, ClaimedDocument, Lease, Store, StoreError, 
 
 /// The result of a task, with its endpoint's name.
 enum TaskResult {
-    Attempt(String, AttemptEnd),
+    Attempt(String, AttemptDone),
     Pulled(String, Result<u64, StoreError>),
     RetryRequests(Result<Vec<(String, i64)>, StoreError>),
     HousekeepingDone,
@@ -61,6 +63,7 @@ pub(super) struct Engine<D> {
     deliver: Arc<D>,
     options: OutboxOptions,
     health: watch::Sender<Health>,
+    statuses: Arc<EndpointStatuses>,
     limiters: HashMap<String, (Endpoint, EndpointLimiter)>,
     running: JoinSet<TaskResult>,
     tasks: HashMap<Id, Task>,
@@ -79,6 +82,7 @@ impl<D: Deliver> Engine<D> {
             deliver: outbox.deliver,
             options: outbox.options,
             health: outbox.health,
+            statuses: outbox.statuses,
             limiters: HashMap::new(),
             running: JoinSet::new(),
             tasks: HashMap::new(),
@@ -118,7 +122,13 @@ impl<D: Deliver> Engine<D> {
     /// Applies new endpoints; those that stay keep the state of their limiter.
     fn read_endpoints(&mut self) {
         let endpoints = self.endpoints.borrow_and_update().clone();
-        self.limiters.retain(|name, _| endpoints.contains_key(name));
+        self.limiters.retain(|name, _| {
+            let stays = endpoints.contains_key(name);
+            if !stays {
+                self.statuses.clear(name);
+            }
+            stays
+        });
         for (name, endpoint) in endpoints.iter() {
             match self.limiters.get_mut(name) {
                 Some((options, _)) => *options = endpoint.clone(),
@@ -231,7 +241,12 @@ impl<D: Deliver> Engine<D> {
                 let (endpoint, call_uuid) = (&task.endpoint, &task.call_uuid);
                 tracing::error!(endpoint, call_uuid, %error, "a delivery task failed; its lease expires and it is retried");
                 if task.lease.is_some() {
-                    self.apply(TaskResult::Attempt(task.endpoint, AttemptEnd::Failed), now);
+                    let done = AttemptDone {
+                        end: AttemptEnd::Failed,
+                        result: "the delivery task failed; see the log".into(),
+                        is_gone: false,
+                    };
+                    self.apply(TaskResult::Attempt(task.endpoint, done), now);
                 }
             }
         }
@@ -239,9 +254,13 @@ impl<D: Deliver> Engine<D> {
 
     fn apply(&mut self, done: TaskResult, now: Instant) {
         match done {
-            TaskResult::Attempt(name, ended) => {
+            TaskResult::Attempt(name, done) => {
+                if done.is_gone {
+                    self.look_at_pauses(now);
+                }
                 if let Some((options, limiter)) = self.limiters.get_mut(&name) {
-                    log_change(&name, limiter.end(ended, options, now));
+                    log_change(&name, limiter.end(done.end, options, now));
+                    set_status(&self.statuses, &name, limiter, done, now);
                     set_gauges(name, limiter, now);
                 }
             }
@@ -257,9 +276,15 @@ impl<D: Deliver> Engine<D> {
                 }
             }
             TaskResult::RetryRequests(found) => {
-                for name in self.retry_requests.take(found) {
+                let wanted = self.retry_requests.take(found);
+                if !wanted.is_empty() {
+                    // An operator may have ended a pause.
+                    self.look_at_pauses(now);
+                }
+                for name in wanted {
                     if let Some((_, limiter)) = self.limiters.get_mut(&name) {
                         limiter.reopen();
+                        self.statuses.reopened(&name);
                     }
                 }
             }
@@ -267,6 +292,11 @@ impl<D: Deliver> Engine<D> {
                 self.housekeeping_at = Some(now + self.options.housekeeping);
             }
         }
+    }
+
+    /// Lets the housekeeping report at once which endpoints are paused.
+    fn look_at_pauses(&mut self, now: Instant) {
+        self.housekeeping_at = self.housekeeping_at.map(|at| at.min(now));
     }
 
     fn pull_backlogs(&mut self) {
@@ -359,6 +389,34 @@ fn want_of(name: &str, room: usize) -> Option<ClaimRequest> {
     })
 }
 
+/// Tells the page how the endpoint is.
+fn set_status(
+    statuses: &EndpointStatuses,
+    endpoint: &str,
+    limiter: &EndpointLimiter,
+    done: AttemptDone,
+    now: Instant,
+) {
+    if limiter.failures() == 0 {
+        statuses.clear(endpoint);
+        return;
+    }
+    if done.end == AttemptEnd::Delivered {
+        return;
+    }
+    let now_ms = clock::now_ms();
+    let in_ms = |left: Duration| i64::try_from(left.as_millis()).unwrap_or(i64::MAX);
+    let next = limiter.paused_for(now);
+    let status = FailingEndpoint {
+        since_ms: now_ms,
+        failures: limiter.failures(),
+        last_result: done.result,
+        pause: limiter.pause(),
+        next_ms: next.map(|left| now_ms.saturating_add(in_ms(left))),
+    };
+    statuses.failed(endpoint, status);
+}
+
 fn set_gauges(endpoint: String, limiter: &EndpointLimiter, now: Instant) {
     let pause = limiter.pause().as_secs_f64();
     gauge!(metric_names::DELIVERY_PAUSE, "endpoint" => endpoint.clone()).set(pause);
@@ -371,8 +429,8 @@ fn set_gauges(endpoint: String, limiter: &EndpointLimiter, now: Instant) {
 
 fn log_change(endpoint: &str, change: StateChange) {
     match change {
-        StateChange::None => {}
-        StateChange::BeganToFail => tracing::warn!(endpoint, "a delivery failed"),
+        // The attempt has its own line.
+        StateChange::None | StateChange::BeganToFail => {}
         StateChange::Slowed => {
             tracing::warn!(
                 endpoint,

@@ -24,6 +24,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use switchhook_admin::endpoint_status::EndpointStatuses;
 use switchhook_core::health::Health;
 use switchhook_store::{DeliveryKind, RequestContent, Retention, Store};
 use switchhook_webhook::signing::Signer;
@@ -145,6 +146,7 @@ pub struct Outbox<D> {
     deliver: Arc<D>,
     options: OutboxOptions,
     health: watch::Sender<Health>,
+    statuses: Arc<EndpointStatuses>,
 }
 
 impl<D: Deliver> Outbox<D> {
@@ -163,6 +165,7 @@ impl<D: Deliver> Outbox<D> {
             deliver,
             options,
             health: watch::Sender::new(Health::healthy()),
+            statuses: Arc::default(),
         }
     }
 
@@ -172,6 +175,12 @@ impl<D: Deliver> Outbox<D> {
     #[must_use]
     pub fn health(&self) -> watch::Receiver<Health> {
         self.health.subscribe()
+    }
+
+    /// Returns which endpoints fail, for the operator's page.
+    #[must_use]
+    pub fn statuses(&self) -> Arc<EndpointStatuses> {
+        Arc::clone(&self.statuses)
     }
 
     /// Delivers until `shutdown`. Attempts in flight then get [`OutboxOptions::drain`] to end, and

@@ -1,6 +1,7 @@
 //! The background tasks of the service, each started as the configuration says.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -15,6 +16,7 @@ use crate::follow::{CallVerifier, FinishCall, Follower, Password, SharedLegs};
 use crate::outbox::{Endpoints, Outbox};
 use crate::recordings::PublishEngine;
 use switchhook_admin::cdr_receiver::ReceiveCdr;
+use switchhook_admin::endpoint_status::EndpointStatuses;
 use switchhook_admin::http::CdrEndpoint;
 use switchhook_store::Store;
 
@@ -26,6 +28,7 @@ use super::{Health, options};
 pub(super) struct Deliveries {
     pub(super) endpoints: watch::Sender<Endpoints>,
     pub(super) health: Health,
+    pub(super) statuses: Arc<EndpointStatuses>,
     pub(super) task: JoinHandle<()>,
 }
 
@@ -45,8 +48,32 @@ pub(super) fn start_deliveries(
     Ok(Deliveries {
         endpoints,
         health: outbox.health(),
+        statuses: outbox.statuses(),
         task: tokio::spawn(outbox.run(stop.clone())),
     })
+}
+
+/// How often counts are added to the store.
+const COUNTS_EVERY: Duration = Duration::from_secs(2);
+
+/// Starts adding to the store what ended.
+pub(super) fn start_counts(store: &Store, stop: &CancellationToken) -> JoinHandle<()> {
+    tokio::spawn(store_counts(store.clone(), stop.clone()))
+}
+
+/// Adds to the store what ended, every two seconds: however many calls end, it is one write. What
+/// ended since the last one is lost if the process is killed.
+async fn store_counts(store: Store, stop: CancellationToken) {
+    // The store takes the last ones itself when it closes.
+    while tokio::time::timeout(COUNTS_EVERY, stop.cancelled())
+        .await
+        .is_err()
+    {
+        if let Err(error) = store.flush_stats().await {
+            // The store reports its errors itself.
+            tracing::debug!(%error, "counts wait for the store");
+        }
+    }
 }
 
 /// The task that publishes recordings of finished calls.

@@ -2,17 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use arc_swap::ArcSwap;
-
 use crate::config::{self, Config};
-use switchhook_admin::config_summary::{ConfigSummaries, ConfigSummary};
+use switchhook_admin::config_summary::ConfigSummary;
 use switchhook_webhook::options::WebhookOptions;
 use switchhook_webhook::redact;
-
-/// Returns the summaries in a cell that a reload replaces.
-pub(super) fn all(config: &Config) -> ConfigSummaries {
-    ConfigSummaries::new(ArcSwap::from_pointee(of(config)))
-}
 
 /// Returns the summary of every webhook, by its name.
 pub(super) fn of(config: &Config) -> BTreeMap<String, ConfigSummary> {

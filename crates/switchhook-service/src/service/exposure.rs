@@ -25,8 +25,16 @@ fn ports(config: &Config) -> Vec<Diagnostic> {
         }
     };
     let listen = &config.listen;
-    let proxy = "listen on 127.0.0.1, behind a proxy that authenticates people";
-    add("listen.http", listen.http, "the page has no login", proxy);
+    let has_users = !config.users.is_empty() || config.trusted_proxy.is_some();
+    if !has_users && listen.http_token.is_none() {
+        let what = "the page shows nothing there: nobody can sign in";
+        let help = "add [users.NAME] or [trusted_proxy], or listen on 127.0.0.1";
+        add("listen.http", listen.http, what, help);
+    } else {
+        let what = "passwords and tokens go there without TLS";
+        let help = "listen on 127.0.0.1, behind a proxy with TLS";
+        add("listen.http", listen.http, what, help);
+    }
     if listen.allow.is_empty() {
         let what = "any program may say that it is a call";
         let help = "list the switches in listen.allow, or listen on 127.0.0.1";
@@ -108,7 +116,15 @@ fn credentials(config: &Config) -> Vec<Diagnostic> {
 
 /// Lists of addresses that allow every address.
 fn ranges(config: &Config) -> Vec<Diagnostic> {
+    let nobody = Vec::new();
+    let proxies = config.trusted_proxy.as_ref();
     let lists = [
+        (
+            "trusted_proxy.from",
+            proxies.map_or(&nobody, |proxy| &proxy.from),
+            "everybody who sends the header is believed",
+            "list the address of the proxy",
+        ),
         (
             "egress.allow_addresses",
             &config.egress.allow_addresses,
@@ -196,6 +212,10 @@ mod tests {
         for (text, wanted) in [
             ("[listen]\n".to_owned(), &[][..]),
             ("[listen]\nhttp = \"0.0.0.0:8085\"\n".into(), &["listen.http"]),
+            (
+                "[listen]\n[trusted_proxy]\nfrom = [\"0.0.0.0/0\"]\n".into(),
+                &["trusted_proxy.from"],
+            ),
             ("[listen]\nesl = \"10.0.0.1:8084\"\n".into(), &["listen.esl"]),
             ("[listen]\nesl = \"[::ffff:127.0.0.1]:8084\"\n".into(), &[]),
             (

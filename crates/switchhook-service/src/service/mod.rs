@@ -10,6 +10,7 @@ mod check;
 mod compile;
 mod components;
 mod config_summary;
+mod configuration;
 mod delivery;
 mod delivery_span;
 mod exposure;
@@ -18,9 +19,11 @@ mod instance_id;
 mod listeners;
 mod metrics;
 mod options;
+mod page_cells;
 mod persistence;
 mod readiness;
 mod recording_server;
+mod reload;
 mod restart;
 mod start_error;
 mod trace_export;
@@ -37,7 +40,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::call_control::{Answerer, CallControl, CallControlOptions};
+use crate::call_control::{Answerer, CallControl, CallControlOptions, WebhookTasks};
 use crate::config::Config;
 use crate::documents::DocumentBuilder;
 use crate::follow::Password;
@@ -45,8 +48,7 @@ use crate::limits;
 use crate::outbox::Endpoints;
 use crate::traces::TracesHandle;
 use crate::zoneinfo;
-use switchhook_admin::SharedGuard;
-use switchhook_admin::config_summary::ConfigSummaries;
+use switchhook_admin::access::Access;
 use switchhook_admin::http;
 use switchhook_admin::listener::HttpLimits;
 use switchhook_admin::live_calls::LiveCalls;
@@ -67,6 +69,7 @@ use cdr_receiver::PostedCdrs;
 use components::RecordingPublisher;
 use delivery::WebhookSender;
 use fd_limit::Places;
+use page_cells::PageCells;
 use persistence::StorePersistence;
 use recording_server::RecordingServer;
 use trace_export::TraceExport;
@@ -94,7 +97,7 @@ pub struct Service {
     breakers: Arc<Breakers>,
     documents: Arc<DocumentBuilder>,
     answerers: Answerers,
-    summaries: ConfigSummaries,
+    page: PageCells,
     endpoints: watch::Sender<Endpoints>,
     store: Store,
     drain_deadline: Duration,
@@ -107,10 +110,10 @@ pub struct Service {
     followers: Vec<JoinHandle<()>>,
     passwords: Vec<(String, Password)>,
     posted_cdrs: Arc<PostedCdrs>,
-    guard: SharedGuard,
     deliveries: JoinHandle<()>,
     pages: JoinHandle<()>,
     trace_export: TraceExport,
+    counts: JoinHandle<()>,
 }
 
 impl Service {
@@ -130,12 +133,10 @@ impl Service {
         let places = fd_limit::raise(&config.limits);
         zoneinfo::use_the_newer();
         let metrics = metrics::recorder()?;
-        metrics::start_at_zero(config, &answerers);
-        let tasks = compile::compile_with(config, &answerers)?;
-        check::log_warnings(config, &tasks);
+        let tasks = compiled(config, &answerers)?;
         let live_calls = Arc::new(LiveCalls::new(config.limits.calls_remembered));
         let breakers = Breakers::of(options::breakers(config));
-        let summaries = config_summary::all(config);
+        let page = PageCells::of(config);
         let documents = DocumentBuilder::new(config, &tasks, Arc::clone(&live_calls))?;
         let http_listener = listeners::bind("[listen] http", config.listen.http).await?;
         let http_address = listeners::local_address(&http_listener, "[listen] http")?;
@@ -154,11 +155,11 @@ impl Service {
         let publisher = components::start_publishing(config, &store, &documents);
 
         let mut followers = components::start_followers(config, &store, &documents, &stop_follow);
-        let zones = zoneinfo::follow(stop_follow.clone());
-        followers.tasks.push(tokio::spawn(zones));
+        let zones = tokio::spawn(zoneinfo::follow(stop_follow.clone()));
+        followers.tasks.push(zones);
 
         let call_control = CallControl::new(
-            call_control_options(config, &places, &live_calls, &breakers, traces),
+            call_control_options(config, &places, &live_calls, &breakers, traces, &store),
             tasks,
             Arc::new(StorePersistence::new(store.clone())),
         );
@@ -169,31 +170,33 @@ impl Service {
             components::start_calls(config, &call_control, esl_listener, passwords, &stop_calls);
 
         let others = followers.health.into_iter().chain(parked_health);
-        let others = others.chain(publisher.health());
         let checks = readiness::checks(
             esl,
             &call_control,
             store.health(),
             deliveries.health,
             stop_calls.clone(),
-            others.collect(),
+            others.chain(publisher.health()).collect(),
             traces.clone(),
         );
         let stop_http = CancellationToken::new();
-        let guard = options::shared_guard(config);
         let ops = AdminState {
-            config_summaries: Arc::clone(&summaries),
+            config_summaries: Arc::clone(&page.summaries),
+            configuration: Arc::clone(&page.configuration),
             checks,
             metrics,
             live_calls,
+            endpoint_statuses: deliveries.statuses,
             breakers: Arc::clone(&breakers),
             store: store.clone(),
             time_zone: config.account.time_zone,
             mask: Mask(config.account.mask_numbers),
-            guard: Arc::clone(&guard),
+            guard: Arc::clone(&page.guard),
+            base: config.listen.http_base.as_str().into(),
             webhook_tester: WebhookTests::tester(&call_control),
             sse_permits: state::sse_permits(),
             stop: stop_http.clone(),
+            access: Access::default(),
         };
         let posted_cdrs = Arc::new(followers.posted_cdrs);
         let posts = components::cdr_posts(config, &posted_cdrs);
@@ -210,8 +213,9 @@ impl Service {
             breakers,
             documents,
             answerers,
-            summaries,
+            page,
             endpoints: deliveries.endpoints,
+            counts: components::start_counts(&store, &stop_outbox),
             store,
             drain_deadline: config.limits.drain_deadline,
             stop_calls,
@@ -223,45 +227,10 @@ impl Service {
             followers: followers.tasks,
             passwords: followers.passwords,
             posted_cdrs,
-            guard,
             deliveries: deliveries.task,
             pages,
             trace_export,
         })
-    }
-
-    /// Takes the webhooks, the secrets of every port and the trace collector of `config`. Calls on hold
-    /// and open connections keep theirs. Addresses, the store and the limits stay as they were at
-    /// the start.
-    ///
-    /// # Errors
-    /// Every fault of the new configuration; the old one stays in force.
-    pub fn reload(&self, config: &Config) -> Result<(), StartError> {
-        let tasks = compile::compile_with(config, &self.answerers)?;
-        let endpoints = options::endpoints(config)?;
-        check::log_warnings(config, &tasks);
-        let collector = self.trace_export.prepare(config)?;
-        self.documents.replace(config, &tasks)?;
-        metrics::start_at_zero(config, &self.answerers);
-        self.trace_export.replace(collector);
-        self.breakers.replace(options::breakers(config));
-        self.webhooks.replace(&tasks);
-        self.endpoints.send_replace(endpoints);
-        self.summaries.store(Arc::new(config_summary::of(config)));
-        self.recording_server.replace(config);
-        if let Some(recorder) = self.call_control.recorder() {
-            recorder.add_secrets(&options::secrets(config));
-        }
-        self.call_control.reload(tasks);
-        self.guard.store(Arc::new(options::guard(config)));
-        self.posted_cdrs.replace_credentials(config);
-        for switch in &config.freeswitch {
-            let followed = self.passwords.iter();
-            for (_, password) in followed.filter(|(address, _)| *address == switch.address) {
-                password.store(Arc::new(switch.password.clone()));
-            }
-        }
-        Ok(())
     }
 
     /// Returns the number of calls on hold.
@@ -292,6 +261,7 @@ impl Service {
         self.stop_outbox.cancel();
         log_failed_task("deliveries", self.deliveries.await);
         self.trace_export.stop().await;
+        log_failed_task("counts", self.counts.await);
         self.store.close().await;
         self.recording_server.stop().await;
         self.stop_http.cancel();
@@ -313,6 +283,15 @@ async fn open_store(config: &Config, http_address: SocketAddr) -> Result<Store, 
     .await
 }
 
+/// Compiles what asks webhooks, tells its warnings, and starts its metrics.
+fn compiled(config: &Config, answerers: &Answerers) -> Result<WebhookTasks, StartError> {
+    metrics::start_at_zero(config, answerers);
+    let tasks = compile::compile_with(config, answerers)?;
+    metrics::credentials(&tasks);
+    check::log_warnings(config, &tasks);
+    Ok(tasks)
+}
+
 /// Returns the options of the call control, with what it shares with other components.
 fn call_control_options(
     config: &Config,
@@ -320,12 +299,14 @@ fn call_control_options(
     live_calls: &Arc<LiveCalls>,
     breakers: &Arc<Breakers>,
     traces: &TracesHandle,
+    store: &Store,
 ) -> CallControlOptions {
     CallControlOptions {
         calls_on_hold: places.calls_on_hold,
         connections: places.connections,
         traces: traces.clone(),
         live_calls: Arc::clone(live_calls),
+        counter: store.counter().clone(),
         breakers: Arc::clone(breakers),
         ..options::call_control(config)
     }

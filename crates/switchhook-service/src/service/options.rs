@@ -3,15 +3,13 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
-
 use crate::call_control::{CallControlOptions, park};
 use crate::config::{Config, Diagnostics};
 use crate::follow::{CdrOptions, FollowOptions, Password};
 use crate::outbox::{Endpoint, Endpoints, OutboxOptions};
 use crate::recorder::{Recorder, Secrets};
 use eslclient::{Limits, MemoryBudget};
-use switchhook_admin::{Guard, SharedGuard};
+use switchhook_admin::Guard;
 use switchhook_core::mask::Mask;
 use switchhook_store::event_lane;
 use switchhook_store::{Role, StoreOptions};
@@ -128,12 +126,8 @@ pub(super) fn secrets(config: &Config) -> Secrets {
 /// Returns the access rules of the operator's HTTP.
 pub(super) fn guard(config: &Config) -> Guard {
     let listen = &config.listen;
-    Guard::new(listen.http_hosts.clone(), listen.http_token.as_ref())
-}
-
-/// Returns the same rules, for a reload to replace.
-pub(super) fn shared_guard(config: &Config) -> SharedGuard {
-    Arc::new(ArcSwap::from_pointee(guard(config)))
+    let guard = Guard::new(listen.http_hosts.clone(), listen.http_token.as_ref());
+    guard.with_users(config.users.clone(), config.trusted_proxy.clone())
 }
 
 /// Returns how documents are delivered over all webhooks.

@@ -54,6 +54,7 @@ impl CallPersistence for StorePersistence {
             kind: DeliveryKind::Request,
             webhook: background.webhook,
             flow: background.flow.unwrap_or_default(),
+            account: background.account.unwrap_or_default(),
             call_uuid: background.call,
             content: content(&background.request),
         };

@@ -80,6 +80,12 @@ mod tests {
                 &["listen"],
             ),
             ("[listen]", "[listen]\nconfirm_calls = false", &["listen"]),
+            ("[listen]", "[listen]\nhttp_base = \"/hook\"", &["listen"]),
+            (
+                "[listen]",
+                "[users.ann]\ntoken_hash = \"sha256:b7b8d2f7a0a2b5b1a1d7c2a1e7f0c9d8e6f5a4b3c2d1e0f9a8b7c6d5e4f3a2b1\"\n[listen]",
+                &[],
+            ),
             ("8021", "8022", &["freeswitch"]),
             ("ClueCon\"", "ClueCon\"\nname = \"pbx\"", &["freeswitch"]),
             ("[store]", "[store]\nurl = \"sqlite:other.db\"", &["store"]),

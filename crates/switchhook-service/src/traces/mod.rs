@@ -51,6 +51,19 @@ pub struct TraceOptions {
     pub share: u32,
     /// The service's name (`service.name`).
     pub service_name: String,
+    /// The address of a trace, with `{trace_id}` in it.
+    pub link: Option<String>,
+}
+
+/// What stands for a trace's id in [`TraceOptions::link`].
+pub(crate) const TRACE_ID: &str = "{trace_id}";
+
+/// Returns the address of a call's trace; `None` if its spans are not sent, or no address is known.
+pub(crate) fn link(options: &TraceOptions, call_uuid: &str) -> Option<String> {
+    options.url.as_ref()?;
+    let trace = Trace::of(call_uuid, options.share);
+    let link = options.link.as_ref().filter(|_| trace.is_sampled())?;
+    Some(link.replace(TRACE_ID, &trace.to_string()))
 }
 
 impl Default for TraceOptions {
@@ -60,6 +73,7 @@ impl Default for TraceOptions {
             auth: Auth::None,
             share: ALL_CALLS,
             service_name: "switchhook".into(),
+            link: None,
         }
     }
 }

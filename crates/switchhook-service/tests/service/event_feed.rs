@@ -13,6 +13,7 @@ use test_support::postgres;
 
 fn event(call: &str, fact: &str) -> NewEvent {
     NewEvent {
+        account: String::new(),
         switch: "fs1".into(),
         call_uuid: call.into(),
         created_us: 1_000_000,

@@ -1,7 +1,7 @@
 //! Answers API commands as mod_commands.c does.
 
 use super::Switch;
-use super::channel::{Cause, Channel, TOTAL_LOOPS, TRANSFER_SOURCE};
+use super::channel::{Cause, Channel, TOTAL_LOOPS, TRANSFER_SOURCE, micros};
 use super::event::Format;
 use super::text::{split_at, split_words};
 
@@ -28,6 +28,7 @@ impl Switch {
             "version" => "FreeSWITCH Version 1.11.3-dev (simulated)\n".into(),
             "global_getvar" => self.global(argument).unwrap_or_default().into(),
             "originate" => originate(argument),
+            "strmicroepoch" => micros().to_string(),
             "switchname" => self.name.clone(),
             _ => format!("-ERR {name} Command not found!\n"),
         }

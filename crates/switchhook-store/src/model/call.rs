@@ -85,6 +85,8 @@ pub struct FinishedCallRecord {
     pub summary: Option<CallSummary>,
     /// What the operator's page shows of the call: JSON in the caller's own format.
     pub history: String,
+    /// The webhooks that the call asked: see [`asked_line`](crate::asked_line).
+    pub asked: String,
     /// Set when the documents are built only once the recordings can be fetched.
     pub unpublished: Option<NewUnpublishedCall>,
     /// The last events of the call while it lived.
@@ -103,9 +105,47 @@ impl FinishedCallRecord {
     }
 }
 
+/// What a call's row says; every condition must match. The default one matches every call.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CallColumns {
+    /// A webhook that it asked. The store may return calls that asked it with another outcome.
+    pub webhook: Option<String>,
+    /// The outcome of a request: `SUCCESS` or an `error_reason`.
+    pub reason: Option<String>,
+    /// The flow's name.
+    pub flow: Option<String>,
+    /// The account's name; empty for the default account.
+    pub account: Option<String>,
+    /// The switch's name.
+    pub switch: Option<String>,
+    /// A part of the number at our end, which was dialled.
+    pub called: Option<String>,
+    /// The name of the hangup cause, or a part of it.
+    pub cause: Option<String>,
+    /// Calls that began at or after this time.
+    pub from_ms: Option<i64>,
+    /// Calls that began before this time.
+    pub until_ms: Option<i64>,
+    /// Calls that lasted at least this long, in milliseconds.
+    pub at_least_ms: Option<i64>,
+    /// Calls that lasted at most this long, in milliseconds.
+    pub at_most_ms: Option<i64>,
+}
+
+/// What became of a [`FinishedCallRecord`].
+pub(crate) enum Finished {
+    /// It is stored. Of each document, whether it is new: another instance, or this one before a
+    /// crash, may have built it already.
+    Stored(Vec<bool>),
+    /// Nothing was changed: calls that another instance finished have these legs.
+    Refused(Vec<String>),
+}
+
 /// A search among the newest finished calls; every condition must match.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CallSearch {
+    /// What the calls' rows say. With a condition, the newest calls of its time are searched.
+    pub columns: CallColumns,
     /// Text in a number, a Unique-ID, the account or the history.
     pub text: Option<String>,
     /// Digits in a number or the history, as an alternative to `text`.
@@ -114,6 +154,8 @@ pub struct CallSearch {
     pub call_uuid: Option<String>,
     /// Only calls that took line 1.
     pub line_1: bool,
+    /// Only calls of these accounts (empty: the default account); `None` for every call.
+    pub accounts: Option<Vec<String>>,
     /// Only calls before this [`RecentCall::id`]: the next page.
     pub before: Option<i64>,
     /// The most calls to return.

@@ -40,6 +40,10 @@ pub struct ClaimedDocument {
     pub call_uuid: String,
     /// The flow's name.
     pub flow: String,
+    /// The account's name, empty for the default account; `None` if it is not known.
+    pub account: Option<String>,
+    /// The switch's name; empty for a background request.
+    pub switch: String,
     /// The request; every attempt has the same.
     pub content: RequestContent,
     /// Number of this attempt, from 1.

@@ -74,6 +74,8 @@ pub struct NewDocument {
     pub webhook: String,
     /// The flow's name.
     pub flow: String,
+    /// The account's name; empty for the default account.
+    pub account: String,
     /// Unique-ID of the call's first leg.
     pub call_uuid: String,
     /// The request.
@@ -88,6 +90,7 @@ impl NewDocument {
             kind: DeliveryKind::Document,
             webhook: webhook.to_owned(),
             flow: flow.to_owned(),
+            account: String::new(),
             call_uuid: call_uuid.to_owned(),
             content: RequestContent {
                 body: body.into(),
@@ -223,6 +226,17 @@ pub struct DocumentFilter {
     pub from_ms: Option<i64>,
     /// Documents that were built before this time.
     pub until_ms: Option<i64>,
+    /// Only documents of these accounts (empty: the default account); `None` for every document.
+    pub accounts: Option<Vec<String>>,
+}
+
+/// What became of documents that an operator discards.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Discarded {
+    /// Documents that waited; they are kept as dead, events as expired.
+    pub given_up: u64,
+    /// Documents that were dead or expired; they are deleted.
+    pub deleted: u64,
 }
 
 /// How many documents of an endpoint are in each state.
@@ -240,4 +254,6 @@ pub struct EndpointBacklog {
     pub oldest_ms: Option<i64>,
     /// Why the endpoint is paused; `None` when it is not.
     pub paused: Option<String>,
+    /// Since when it is paused.
+    pub paused_since_ms: Option<i64>,
 }

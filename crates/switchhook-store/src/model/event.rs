@@ -32,6 +32,8 @@ pub struct NewEvent {
     pub endpoint: String,
     /// The flow's name.
     pub flow: String,
+    /// The account's name; empty for the default account.
+    pub account: String,
     /// The longest time that it waits for the event before it.
     pub wait: Duration,
     /// The time after which it is not worth sending.

@@ -15,6 +15,8 @@ pub struct Retention {
     pub delivered: Option<Duration>,
     /// Dead documents and requests, counted from the last attempt.
     pub dead: Option<Duration>,
+    /// What operators did, and who was refused.
+    pub audit: Option<Duration>,
 }
 
 impl Retention {
@@ -24,11 +26,12 @@ impl Retention {
         responses: None,
         delivered: None,
         dead: None,
+        audit: None,
     };
 
     /// Returns the oldest time (Unix milliseconds) that is kept of calls, responses, delivered,
-    /// dead and expired documents, in this order; `None` where everything is kept.
-    pub(crate) fn oldest_kept_ms(&self, now_ms: i64) -> [Option<i64>; 5] {
+    /// dead and expired documents, and of the audit, in this order; `None` where everything is kept.
+    pub(crate) fn oldest_kept_ms(&self, now_ms: i64) -> [Option<i64>; 6] {
         let expired = self.delivered;
         [
             self.calls,
@@ -36,6 +39,7 @@ impl Retention {
             self.delivered,
             self.dead,
             expired,
+            self.audit,
         ]
         .map(|keep| Some(now_ms.saturating_sub(millis(keep?))))
     }
@@ -50,6 +54,7 @@ impl Default for Retention {
             responses: days(90),
             delivered: days(7),
             dead: None,
+            audit: days(365),
         }
     }
 }

@@ -1,17 +1,15 @@
-//! Legs and finished channels, many in one statement: the round trip to the server costs more
-//! than a row.
+//! Legs, many in one statement: the round trip to the server costs more than a row.
 
 use std::collections::BTreeMap;
 
-use sqlx::postgres::{PgConnection, PgRow};
+use sqlx::postgres::PgConnection;
 
 use super::connection::{text, texts, unnamed};
 use crate::model::{FinishedCallRecord, StoredLeg};
 use crate::operation::Write;
-use crate::sql::calls::{Elsewhere, FinishSteps};
 use crate::sql::legs::{PutLeg, RemoveLegs};
-use crate::sql::switches::{CHANNEL_AGE_MS, CHANNELS_KEPT, PRUNE_CHANNELS_EVERY};
-use crate::sql::{Columns as _, SqlConnection as _, values};
+use crate::sql::switches::{CHANNEL_AGE_MS, CHANNELS_KEPT};
+use crate::sql::{SqlConnection as _, values};
 
 impl Write<PgConnection> for PutLeg {
     async fn apply(&self, db: &mut PgConnection, _: i64) -> Result<(), sqlx::Error> {
@@ -40,40 +38,74 @@ pub(super) async fn put_legs(
     put_channels(db, &latest).await
 }
 
-/// Stores one leg for each channel. A leg is not stored when another instance has finished its
+/// Stores legs, one for each channel. A leg is not stored when another instance has finished its
 /// call, and does not replace one of which another instance knows more.
+macro_rules! put_legs {
+    ($legs:literal) => {
+        concat!(
+            "INSERT INTO leg (switch, leg_uuid, call_id, json, created_us, known)
+             SELECT t.switch, t.leg_uuid, t.call_id, t.json, t.created_us, t.known
+             FROM ",
+            $legs,
+            " AS t(switch, leg_uuid, call_id, json, created_us, known)
+             WHERE NOT EXISTS (SELECT 1 FROM finished_channel AS f
+                               WHERE f.switch = t.switch AND f.uuid = t.leg_uuid
+                                 AND coalesce(f.created_us, -1) = coalesce(t.created_us, -1))
+             ON CONFLICT (switch, leg_uuid)
+             DO UPDATE SET call_id = excluded.call_id, json = excluded.json,
+                           created_us = excluded.created_us, known = excluded.known
+             WHERE leg.known <= excluded.known
+                OR leg.created_us IS DISTINCT FROM excluded.created_us"
+        )
+    };
+}
+
+/// A single row goes by itself: each array that is unnested costs the server more than the row.
+const PUT_ONE: &str = put_legs!("(VALUES ($1, $2, $3, $4, $5, $6))");
+
+const PUT_MANY: &str =
+    put_legs!("unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[])");
+
+/// Stores one leg for each channel.
 async fn put_channels(
     db: &mut PgConnection,
     legs: &BTreeMap<(&str, &str), &StoredLeg>,
 ) -> Result<(), sqlx::Error> {
-    if legs.is_empty() {
-        return Ok(());
-    }
     let legs: Vec<&StoredLeg> = legs.values().copied().collect();
     let column = |field: fn(&StoredLeg) -> &str| texts(legs.iter().map(|leg| field(leg)));
-    unnamed(
-        "INSERT INTO leg (switch, leg_uuid, call_id, json, created_us, known)
-         SELECT t.switch, t.leg_uuid, t.call_id, t.json, t.created_us, t.known
-         FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[])
-              AS t(switch, leg_uuid, call_id, json, created_us, known)
-         WHERE NOT EXISTS (SELECT 1 FROM finished_channel AS f
-                           WHERE f.switch = t.switch AND f.uuid = t.leg_uuid
-                             AND coalesce(f.created_us, -1) = coalesce(t.created_us, -1))
-         ON CONFLICT (switch, leg_uuid)
-         DO UPDATE SET call_id = excluded.call_id, json = excluded.json,
-                       created_us = excluded.created_us, known = excluded.known
-         WHERE leg.known <= excluded.known
-            OR leg.created_us IS DISTINCT FROM excluded.created_us",
-    )
-    .bind(column(|leg| &leg.switch))
-    .bind(column(|leg| &leg.leg_uuid))
-    .bind(column(|leg| &leg.call_id))
-    .bind(column(|leg| &leg.json))
-    .bind(legs.iter().map(|leg| leg.created_us).collect::<Vec<_>>())
-    .bind(legs.iter().map(|leg| leg.known).collect::<Vec<_>>())
-    .execute(db)
-    .await
-    .map(drop)
+    let query = match legs[..] {
+        [] => return Ok(()),
+        [leg] => unnamed(PUT_ONE)
+            .bind(text(&leg.switch))
+            .bind(text(&leg.leg_uuid))
+            .bind(text(&leg.call_id))
+            .bind(text(&leg.json))
+            .bind(leg.created_us)
+            .bind(leg.known),
+        [..] => unnamed(PUT_MANY)
+            .bind(column(|leg| &leg.switch))
+            .bind(column(|leg| &leg.leg_uuid))
+            .bind(column(|leg| &leg.call_id))
+            .bind(column(|leg| &leg.json))
+            .bind(legs.iter().map(|leg| leg.created_us).collect::<Vec<_>>())
+            .bind(legs.iter().map(|leg| leg.known).collect::<Vec<_>>()),
+    };
+    query.execute(db).await.map(drop)
+}
+
+/// Removes a call's legs and gives their persisted responses to the call.
+pub(super) async fn remove_legs_of_one(
+    db: &mut PgConnection,
+    call: &FinishedCallRecord,
+) -> Result<(), sqlx::Error> {
+    if call.legs.is_empty() {
+        return Ok(());
+    }
+    let sql = "WITH gone AS (DELETE FROM leg WHERE switch = $1 AND leg_uuid = ANY($2))
+         UPDATE response SET call_uuid = $3
+         WHERE channel_uuid = ANY($2) AND call_uuid <> $3";
+    let values = values![&call.switch, &call.legs[..], &call.call_uuid];
+    db.run(sql, values).await.map(drop)
 }
 
 impl Write<PgConnection> for RemoveLegs {
@@ -85,66 +117,8 @@ impl Write<PgConnection> for RemoveLegs {
     }
 }
 
-impl FinishSteps for PgConnection {
-    async fn remove_legs_of(&mut self, call: &FinishedCallRecord) -> Result<(), sqlx::Error> {
-        let sql = "WITH gone AS (DELETE FROM leg WHERE switch = $1 AND leg_uuid = ANY($2))
-             UPDATE response SET call_uuid = $3
-             WHERE channel_uuid = ANY($2) AND call_uuid <> $3";
-        let values = values![&call.switch, &call.legs[..], &call.call_uuid];
-        self.run(sql, values).await.map(drop)
-    }
-
-    async fn remember_channels(
-        &mut self,
-        call: &FinishedCallRecord,
-        now_ms: i64,
-    ) -> Result<Elsewhere, sqlx::Error> {
-        let created_us: Vec<_> = call.channels.iter().map(|one| one.created_us).collect();
-        let rows = unnamed(
-            "INSERT INTO finished_channel (switch, uuid, created_us, ended_ms)
-             SELECT $1, t.uuid, t.created_us, $4
-             FROM unnest($2::text[], $3::bigint[]) AS t(uuid, created_us)
-             WHERE NOT EXISTS (SELECT 1 FROM finished_channel AS f
-                               WHERE f.switch = $1 AND f.uuid = t.uuid
-                                 AND coalesce(f.created_us, -1) = coalesce(t.created_us, -1))
-             ON CONFLICT DO NOTHING RETURNING id, uuid",
-        )
-        .bind(text(&call.switch))
-        .bind(texts(call.channels.iter().map(|one| one.uuid.as_str())))
-        .bind(created_us)
-        .bind(now_ms)
-        .try_map(|row: PgRow| Ok((row.integer("id")?, row.text("uuid")?)))
-        .fetch_all(&mut *self)
-        .await?;
-        let elsewhere = elsewhere(call, &rows);
-        if let Elsewhere::Some(_) = elsewhere {
-            let ids: Vec<i64> = rows.iter().map(|(id, _)| *id).collect();
-            let sql = "DELETE FROM finished_channel WHERE id = ANY($1)";
-            self.run(sql, values![&ids[..]]).await?;
-            return Ok(elsewhere);
-        }
-        let mut ids = rows.iter().map(|(id, _)| *id);
-        if let Some(newest) = ids.find(|id| id % PRUNE_CHANNELS_EVERY == 0) {
-            prune_channels(self, newest, now_ms).await?;
-        }
-        Ok(elsewhere)
-    }
-}
-
-/// Compares the call's channels with those that were not yet remembered (row and Unique-ID).
-fn elsewhere(call: &FinishedCallRecord, new: &[(i64, String)]) -> Elsewhere {
-    let is_new = |uuid: &str| new.iter().any(|(_, new)| new == uuid);
-    let all = call.channels.iter().map(|one| &one.uuid);
-    let known: Vec<String> = all.filter(|uuid| !is_new(uuid)).cloned().collect();
-    match known.len() {
-        0 => Elsewhere::Nothing,
-        _ if new.is_empty() => Elsewhere::All,
-        _ => Elsewhere::Some(known),
-    }
-}
-
 /// Forgets channels that are too old, or too many before the row `newest`.
-async fn prune_channels(
+pub(super) async fn prune_channels(
     db: &mut PgConnection,
     newest: i64,
     now_ms: i64,

@@ -13,7 +13,8 @@ use super::legs::put_legs;
 use super::schema_gate::SchemaGate;
 use crate::StoreError;
 use crate::clock::millis;
-use crate::model::StoredLeg;
+use crate::model::{Finished, FinishedCallRecord, StoredLeg};
+use crate::sql::calls::FinishCalls as _;
 use crate::writer::WriterDatabase;
 use switchhook_core::stable_hash::fnv1a;
 
@@ -106,6 +107,15 @@ impl WriterDatabase for ServerWriter {
         legs: &[&StoredLeg],
     ) -> Result<(), sqlx::Error> {
         put_legs(db, legs).await
+    }
+
+    async fn finish_calls(
+        &self,
+        db: &mut PgConnection,
+        calls: &[&FinishedCallRecord],
+        now_ms: i64,
+    ) -> Result<Vec<Finished>, sqlx::Error> {
+        db.finish_calls(calls, now_ms).await
     }
 
     async fn commit(&self, db: &mut PgConnection) -> Result<(), StoreError> {

@@ -1,31 +1,11 @@
 //! What is written when a call is finished.
 
-use super::{SqlConnection, events, outbox, statements, unpublished, values};
-use crate::model::{CallSummary, FinishedCallRecord};
-use crate::new_id;
+use super::{SqlConnection, Value, events, unpublished, values};
+use crate::model::{CallSummary, Finished, FinishedCallRecord};
 use crate::operation::{Operation, Write};
 
 /// Removes a call's legs, inserts its documents and its summary.
 pub(crate) struct FinishCall(pub(crate) FinishedCallRecord);
-
-/// What became of [`FinishCall`].
-pub(crate) enum Finished {
-    /// It is stored. Of each document, whether it is new: another instance, or this one before a
-    /// crash, may have built it already.
-    Stored(Vec<bool>),
-    /// Nothing was changed: calls that another instance finished have these legs.
-    Refused(Vec<String>),
-}
-
-/// Which of a call's channels belong to calls that another instance finished.
-pub(crate) enum Elsewhere {
-    /// None.
-    Nothing,
-    /// Each.
-    All,
-    /// These, by Unique-ID. The others are not remembered.
-    Some(Vec<String>),
-}
 
 impl Operation for FinishCall {
     type Output = Finished;
@@ -34,61 +14,55 @@ impl Operation for FinishCall {
     fn switch(&self) -> Option<&str> {
         Some(&self.0.switch)
     }
-}
 
-/// The steps of [`FinishCall`] that each database does in its own way.
-pub(crate) trait FinishSteps: SqlConnection {
-    /// Removes the call's legs and gives their persisted responses to the call: the channel of a
-    /// response may be another leg than the call's first.
-    fn remove_legs_of(
-        &mut self,
-        call: &FinishedCallRecord,
-    ) -> impl Future<Output = Result<(), sqlx::Error>> + Send;
+    fn finished_call(&self) -> Option<&FinishedCallRecord> {
+        Some(&self.0)
+    }
 
-    /// Remembers the call's channels, unless another instance finished some of them.
-    fn remember_channels(
-        &mut self,
-        call: &FinishedCallRecord,
-        now_ms: i64,
-    ) -> impl Future<Output = Result<Elsewhere, sqlx::Error>> + Send;
-}
-
-impl<C: FinishSteps> Write<C> for FinishCall {
-    async fn apply(&self, db: &mut C, now_ms: i64) -> Result<Finished, sqlx::Error> {
-        let call = &self.0;
-        let elsewhere = db.remember_channels(call, now_ms).await?;
-        if let Elsewhere::Some(legs) = elsewhere {
-            return Ok(Finished::Refused(legs));
-        }
-        db.remove_legs_of(call).await?;
-        if let Elsewhere::All = elsewhere {
-            // The other instance may have seen more legs, and so have used another call UUID.
-            return Ok(Finished::Stored(vec![false; call.documents.len()]));
-        }
-        if let Some(summary) = &call.summary {
-            insert_summary(db, call, summary).await?;
-        }
-        let mut is_new = Vec::with_capacity(call.documents.len());
-        for document in &call.documents {
-            let of_call = (call.switch.as_str(), call.created_us);
-            let inserted =
-                outbox::insert_document(db, of_call, (&new_id(), document), now_ms).await?;
-            is_new.push(inserted);
-        }
-        for event in &call.events {
-            events::insert(db, event, now_ms).await?;
-        }
-        unpublished::insert(db, call, now_ms).await?;
-        Ok(Finished::Stored(is_new))
+    fn output_of_call(finished: Finished) -> Option<Finished> {
+        Some(finished)
     }
 }
 
-async fn insert_summary<C: SqlConnection>(
+/// A connection that finishes calls, in its database's own way: many in few statements.
+pub(crate) trait FinishCalls: SqlConnection {
+    /// Finishes calls that have no Unique-ID in common. For each of which no other instance
+    /// finished a leg: remembers its channels, removes its legs, gives their persisted responses
+    /// to the call (the channel of a response may be another leg than the call's first), inserts
+    /// its summary and its documents, and does [`finish_rest`].
+    fn finish_calls(
+        &mut self,
+        calls: &[&FinishedCallRecord],
+        now_ms: i64,
+    ) -> impl Future<Output = Result<Vec<Finished>, sqlx::Error>> + Send;
+}
+
+impl<C: FinishCalls> Write<C> for FinishCall {
+    async fn apply(&self, db: &mut C, now_ms: i64) -> Result<Finished, sqlx::Error> {
+        let finished = db.finish_calls(&[&self.0], now_ms).await?;
+        finished.into_iter().next().ok_or(sqlx::Error::RowNotFound)
+    }
+}
+
+/// Inserts what few calls have, in statements of its own: last events, and recordings that are
+/// waited for.
+pub(crate) async fn finish_rest<C: SqlConnection>(
     db: &mut C,
     call: &FinishedCallRecord,
-    summary: &CallSummary,
+    now_ms: i64,
 ) -> Result<(), sqlx::Error> {
-    let values = values![
+    for event in &call.events {
+        events::insert(db, event, now_ms).await?;
+    }
+    unpublished::insert(db, call, now_ms).await
+}
+
+/// Returns the values of [`super::statements::call_row`].
+pub(crate) fn summary_values<'a>(
+    call: &'a FinishedCallRecord,
+    summary: &'a CallSummary,
+) -> Vec<Value<'a>> {
+    values![
         &call.switch,
         &call.call_uuid,
         call.created_us,
@@ -104,6 +78,7 @@ async fn insert_summary<C: SqlConnection>(
         summary.incomplete,
         &call.history,
         &summary.account,
-    ];
-    db.run(statements::INSERT_CALL, values).await.map(drop)
+        &call.asked,
+    ]
+    .to_vec()
 }

@@ -2,15 +2,40 @@
 
 use std::time::Duration;
 
+use super::recent_calls::accounts;
 use super::{Columns as _, SqlConnection, Value, outbox, rows, statements, values};
 use crate::clock::millis;
-use crate::model::{DocumentDetail, DocumentFilter, DocumentRow, EndpointBacklog};
+use crate::model::{DocumentDetail, DocumentFilter, DocumentRow, DocumentState, EndpointBacklog};
 use crate::operation::{Operation, Write};
 
 /// Documents, requests and events that are shown of one call.
 const DOCUMENTS_OF_CALL: u32 = 500;
 
-/// Returns the five values of a filter, then `further` ones.
+/// Where a filter's documents are looked for, so that an index leads to them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FilterScope {
+    /// Among all.
+    All,
+    /// Among those that are not delivered.
+    Undelivered,
+    /// Among those with its ids.
+    Ids,
+}
+
+impl FilterScope {
+    fn of(filter: &DocumentFilter) -> Self {
+        let delivered = filter.states.contains(&DocumentState::Delivered);
+        if !filter.ids.is_empty() {
+            Self::Ids
+        } else if filter.states.is_empty() || delivered {
+            Self::All
+        } else {
+            Self::Undelivered
+        }
+    }
+}
+
+/// Returns the six values of a filter, then `further` ones.
 fn filter_values<'a>(
     filter: &'a DocumentFilter,
     further: impl IntoIterator<Item = Value<'a>>,
@@ -22,6 +47,7 @@ fn filter_values<'a>(
         Value::from(&filter.endpoint),
         Value::from(filter.from_ms),
         Value::from(filter.until_ms),
+        Value::from(accounts(filter.accounts.as_ref())),
     ];
     values.extend(further);
     values
@@ -34,16 +60,17 @@ pub(crate) async fn documents<C: SqlConnection>(
     limit: u32,
 ) -> Result<Vec<DocumentRow>, sqlx::Error> {
     let values = filter_values(filter, [limit.into()]);
-    db.rows(C::DIALECT.documents, &values, rows::document_row)
-        .await
+    let sql = C::DIALECT.documents[FilterScope::of(filter) as usize];
+    db.rows(sql, &values, rows::document_row).await
 }
 
 /// Returns the documents of these channels, in the order in which they were built.
 pub(crate) async fn documents_of_channels<C: SqlConnection>(
     db: &mut C,
     uuids: &[&str],
+    of: Option<&Vec<String>>,
 ) -> Result<Vec<DocumentRow>, sqlx::Error> {
-    let values = values![uuids, DOCUMENTS_OF_CALL];
+    let values = values![uuids, DOCUMENTS_OF_CALL, accounts(of)];
     let sql = C::DIALECT.documents_of_channels;
     db.rows(sql, values, rows::document_row).await
 }
@@ -78,6 +105,16 @@ pub(crate) async fn backlogs<C: SqlConnection>(
         .await
 }
 
+/// Returns the backlog of each endpoint that has documents of these accounts.
+pub(crate) async fn backlogs_of_accounts<C: SqlConnection>(
+    db: &mut C,
+    accounts: &[String],
+) -> Result<Vec<EndpointBacklog>, sqlx::Error> {
+    let sql = C::DIALECT.backlogs_of_accounts;
+    db.rows(sql, values![accounts], rows::endpoint_backlog)
+        .await
+}
+
 /// Returns paused endpoints, each with the reason.
 pub(crate) async fn pauses<C: SqlConnection>(
     db: &mut C,
@@ -100,7 +137,7 @@ pub(crate) async fn count_replayable<C: SqlConnection>(
     filter: &DocumentFilter,
 ) -> Result<u64, sqlx::Error> {
     let values = filter_values(filter, []);
-    let sql = C::DIALECT.count_replayable;
+    let sql = C::DIALECT.count_replayable[FilterScope::of(filter) as usize];
     db.row(sql, &values, |row| row.count("documents")).await
 }
 
@@ -119,18 +156,19 @@ impl Operation for Replay {
 impl<C: SqlConnection> Write<C> for Replay {
     async fn apply(&self, db: &mut C, now_ms: i64) -> Result<u64, sqlx::Error> {
         let values = filter_values(&self.filter, []);
-        let sql = C::DIALECT.paused_endpoints;
+        let scope = FilterScope::of(&self.filter) as usize;
+        let sql = C::DIALECT.paused_endpoints[scope];
         let paused = db.rows(sql, &values, |row| row.text("endpoint")).await?;
         for endpoint in &paused {
             outbox::resume(db, endpoint).await?;
         }
-        let sql = C::DIALECT.replayed_endpoints;
+        let sql = C::DIALECT.replayed_endpoints[scope];
         let replayed = db.rows(sql, &values, |row| row.text("endpoint")).await?;
         for endpoint in &replayed {
             outbox::request_retry(db, endpoint, now_ms).await?;
         }
         let times = [now_ms.into(), millis(self.gap).into()];
         let values = filter_values(&self.filter, times);
-        db.run(C::DIALECT.replay, &values).await
+        db.run(C::DIALECT.replay[scope], &values).await
     }
 }

@@ -1,6 +1,6 @@
 //! Events of living calls: each once, numbered in its call, sent one after the other.
 
-use super::{Columns as _, SqlConnection, Value, rows, statements, values};
+use super::{Columns as _, SqlConnection, Value, outbox, rows, statements, values};
 use crate::clock::millis;
 use crate::model::{EventFilter, NewEvent, StoredEvent};
 use crate::new_id;
@@ -42,8 +42,7 @@ pub(crate) async fn insert<C: SqlConnection>(
     let last = stored.iter().map(|(sequence, _)| *sequence).max();
     let sequence = last.unwrap_or(0) + 1;
     let content = (event.render)(sequence);
-    let headers = serde_json::to_string(&content.headers)
-        .map_err(|error| sqlx::Error::Encode(error.into()))?;
+    let headers = outbox::headers_json(&content)?;
     let id = new_id();
     let values = values![
         &id,
@@ -61,6 +60,7 @@ pub(crate) async fn insert<C: SqlConnection>(
         now_ms.saturating_add(millis(event.expire)),
         i64::try_from(sequence).unwrap_or(i64::MAX),
         &event.fact,
+        &event.account,
     ];
     let inserted = db.run(statements::INSERT_EVENT, values).await?;
     Ok((inserted == 1).then_some(sequence))

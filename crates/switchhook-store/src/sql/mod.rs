@@ -5,6 +5,7 @@
 //! those that differ. Every text has numbered parameters (`$1`), which SQLite takes as well:
 //! sqlx binds `$N` there by its number (sqlx-sqlite, arguments.rs).
 
+pub(crate) mod audit;
 pub(crate) mod backup;
 pub(crate) mod caller_data;
 pub(crate) mod calls;
@@ -15,6 +16,8 @@ pub(crate) mod documents;
 pub(crate) mod events;
 pub(crate) mod legs;
 pub(crate) mod outbox;
+#[cfg(test)]
+mod plans;
 mod probe;
 pub(crate) mod prune;
 pub(crate) mod recent_calls;
@@ -22,6 +25,7 @@ pub(crate) mod report;
 pub(crate) mod responses;
 pub(crate) mod rows;
 pub(crate) mod statements;
+pub(crate) mod stats;
 pub(crate) mod switches;
 pub(crate) mod tables;
 pub(crate) mod unpublished;

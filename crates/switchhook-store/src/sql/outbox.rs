@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use super::{SqlConnection, Value, rows, statements, values};
+use super::{Columns as _, SqlConnection, Value, rows, statements, values};
 use crate::clock::millis;
 use crate::model::{
-    AttemptResult, ClaimRequest, ClaimedDocument, DeliveryOutcome, Lease, NewDocument,
+    AttemptResult, ClaimRequest, ClaimedDocument, DeliveryOutcome, Discarded, Lease, NewDocument,
+    RequestContent,
 };
 use crate::operation::{CHUNK, Operation, Write};
 
@@ -18,10 +19,26 @@ pub(crate) async fn insert_document<C: SqlConnection>(
     (webhook_id, document): (&str, &NewDocument),
     now_ms: i64,
 ) -> Result<bool, sqlx::Error> {
+    let headers = headers_json(&document.content)?;
+    let values = document_values(
+        (switch, created_us),
+        (webhook_id, &headers),
+        document,
+        now_ms,
+    );
+    let inserted = db.run(statements::INSERT_DOCUMENT, &values).await?;
+    Ok(inserted == 1)
+}
+
+/// Returns the values of [`statements::document_row`].
+pub(crate) fn document_values<'a>(
+    (switch, created_us): (&'a str, i64),
+    (webhook_id, headers): (&'a str, &'a str),
+    document: &'a NewDocument,
+    now_ms: i64,
+) -> Vec<Value<'a>> {
     let content = &document.content;
-    let headers = serde_json::to_string(&content.headers)
-        .map_err(|error| sqlx::Error::Encode(error.into()))?;
-    let values = values![
+    values![
         webhook_id,
         document.kind.as_str(),
         switch,
@@ -30,13 +47,18 @@ pub(crate) async fn insert_document<C: SqlConnection>(
         &document.webhook,
         &content.method,
         &content.url,
-        &headers,
+        headers,
         &content.body[..],
         now_ms,
         created_us,
-    ];
-    let inserted = db.run(statements::INSERT_DOCUMENT, values).await?;
-    Ok(inserted == 1)
+        &document.account,
+    ]
+    .to_vec()
+}
+
+/// Returns a request's headers as the store keeps them.
+pub(crate) fn headers_json(content: &RequestContent) -> Result<String, sqlx::Error> {
+    serde_json::to_string(&content.headers).map_err(|error| sqlx::Error::Encode(error.into()))
 }
 
 /// Stores a background request; the output is `false` when its id is stored already.
@@ -227,6 +249,53 @@ impl<C: SqlConnection> Write<C> for Resume {
     async fn apply(&self, db: &mut C, now_ms: i64) -> Result<bool, sqlx::Error> {
         request_retry(db, &self.0, now_ms).await?;
         resume(db, &self.0).await
+    }
+}
+
+/// Lets an endpoint that is slowed down be tried now, with the document that is due next. If it
+/// takes that one, the rest follows.
+pub(crate) struct TryNow(pub(crate) String);
+
+impl Operation for TryNow {
+    type Output = ();
+    const INSERTS: bool = true;
+}
+
+impl<C: SqlConnection> Write<C> for TryNow {
+    async fn apply(&self, db: &mut C, now_ms: i64) -> Result<(), sqlx::Error> {
+        request_retry(db, &self.0, now_ms).await?;
+        let values = values![now_ms, &self.0];
+        db.run(statements::MAKE_NEXT_DUE, values).await.map(drop)
+    }
+}
+
+/// Gives up documents that wait, and deletes dead and expired ones, by `webhook-id`.
+pub(crate) struct Discard(pub(crate) Vec<String>);
+
+impl Operation for Discard {
+    type Output = Discarded;
+    const INSERTS: bool = true;
+}
+
+impl<C: SqlConnection> Write<C> for Discard {
+    async fn apply(&self, db: &mut C, now_ms: i64) -> Result<Discarded, sqlx::Error> {
+        let mut discarded = Discarded::default();
+        for webhook_id in &self.0 {
+            let values = values![now_ms, webhook_id];
+            let row = |row: &C::Row| row.integer("id");
+            let given_up = db.optional_row(statements::GIVE_UP, values, row).await?;
+            if let Some(id) = given_up {
+                let values = values![id, now_ms];
+                db.run(statements::NOTE_GIVEN_UP, values).await?;
+                let values = values![now_ms, id];
+                db.run(statements::FREE_NEXT_EVENT, values).await?;
+                discarded.given_up += 1;
+            } else {
+                let values = values![webhook_id];
+                discarded.deleted += db.run(statements::DELETE_SETTLED, values).await?;
+            }
+        }
+        Ok(discarded)
     }
 }
 

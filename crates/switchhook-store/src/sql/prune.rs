@@ -1,7 +1,8 @@
 //! Removes rows that are older than the retention.
 
-use super::{SqlConnection, values};
-use crate::model::Retention;
+use super::{SqlConnection, statements, values};
+use crate::clock::millis;
+use crate::model::{Retention, StatSpan};
 use crate::operation::{CHUNK, Operation, Write};
 
 /// Removes old rows; the output counts them, at most [`CHUNK`] of a kind.
@@ -20,6 +21,16 @@ impl<C: SqlConnection> Write<C> for Prune {
                 continue;
             };
             removed += db.run(sql, values![oldest_kept_ms, CHUNK]).await?;
+        }
+        for span in StatSpan::ALL {
+            let calls_ms = self.0.calls.map(millis);
+            let Some(kept_ms) = span.kept_ms().or(calls_ms) else {
+                continue;
+            };
+            // A span is removed when all of it is too old.
+            let before_ms = now_ms.saturating_sub(kept_ms).saturating_sub(span.ms());
+            let values = values![span.ms() / 1_000, before_ms, CHUNK];
+            removed += db.run(statements::PRUNE_STATS, values).await?;
         }
         Ok(removed)
     }

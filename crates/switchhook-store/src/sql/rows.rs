@@ -129,6 +129,8 @@ pub(crate) fn claimed_document(
         endpoint: row.text("endpoint")?,
         call_uuid: row.text("call_uuid")?,
         flow: row.text("flow")?,
+        account: row.optional_text("account")?,
+        switch: row.text("switch")?,
         content: request_content(row)?,
         attempt: row.count("attempts")?,
         since_first: between(row.integer("first_ms")?, now_ms),
@@ -202,6 +204,7 @@ pub(crate) fn endpoint_backlog(row: &impl Columns) -> Result<EndpointBacklog, Er
         dead: row.count("dead")?,
         oldest_ms: row.optional_integer("oldest_ms")?,
         paused: row.optional_text("paused")?,
+        paused_since_ms: row.optional_integer("paused_since_ms")?,
     })
 }
 

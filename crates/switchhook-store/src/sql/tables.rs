@@ -44,7 +44,7 @@ pub(crate) struct Table {
 }
 
 /// Every table that a backup has, each after the tables that it refers to.
-pub(crate) const TABLES: [Table; 10] = [
+pub(crate) const TABLES: [Table; 13] = [
     Table {
         name: "leg",
         columns: &[
@@ -74,6 +74,7 @@ pub(crate) const TABLES: [Table; 10] = [
             ("incomplete", Boolean),
             ("story", Text),
             ("account", Text),
+            ("asked", Text),
         ],
         has_id: true,
     },
@@ -117,6 +118,7 @@ pub(crate) const TABLES: [Table; 10] = [
             ("expires_ms", Integer),
             ("headers", Text),
             ("body", Bytes),
+            ("account", Text),
         ],
         has_id: true,
     },
@@ -163,6 +165,20 @@ pub(crate) const TABLES: [Table; 10] = [
         has_id: true,
     },
     Table {
+        name: "audit",
+        columns: &[
+            ("id", Integer),
+            ("at_ms", Integer),
+            ("who", Text),
+            ("origin", Text),
+            ("action", Text),
+            ("target", Text),
+            ("result", Text),
+            ("refused", Boolean),
+        ],
+        has_id: true,
+    },
+    Table {
         name: "switch",
         columns: &[("address", Text), ("name", Text)],
         has_id: false,
@@ -170,6 +186,23 @@ pub(crate) const TABLES: [Table; 10] = [
     Table {
         name: "cdr_read",
         columns: &[("switch", Text), ("until_us", Integer)],
+        has_id: false,
+    },
+    Table {
+        name: "stat_value",
+        columns: &[("id", Integer), ("dimension", Text), ("value", Text)],
+        has_id: true,
+    },
+    Table {
+        name: "stat",
+        columns: &[
+            ("value_id", Integer),
+            ("span_s", Integer),
+            ("start_ms", Integer),
+            ("series", Text),
+            ("step", Integer),
+            ("amount", Integer),
+        ],
         has_id: false,
     },
 ];

@@ -55,12 +55,12 @@ const DIALECT: Dialect = dialect::dialect! {
                         AND NOT EXISTS (SELECT 1 FROM pause WHERE pause.endpoint = $4)
                       ORDER BY due_ms LIMIT $5)
          RETURNING id, webhook_id, kind, endpoint, call_uuid, flow, method, url, headers, body,
-                   attempts, first_ms, expires_ms",
+                   attempts, first_ms, expires_ms, account, switch",
     make_backlog_due:
         "UPDATE document SET due_ms = max($1, not_before_ms)
          WHERE id IN (SELECT id FROM document
-                      WHERE endpoint = $2 AND state = 'waiting' AND attempts > 0
-                        AND due_ms > max($1, not_before_ms) LIMIT $3)",
+                      WHERE endpoint = $2 AND state IN ('waiting', 'leased') AND state = 'waiting'
+                        AND attempts > 0 AND due_ms > max($1, not_before_ms) LIMIT $3)",
     claim_unpublished:
         "UPDATE unpublished SET lease = $1, due_ms = $2 + $3
          WHERE id IN (SELECT id FROM unpublished WHERE due_ms <= $2 ORDER BY due_ms LIMIT $4)
@@ -74,7 +74,17 @@ const DIALECT: Dialect = dialect::dialect! {
                 OR story LIKE $4 ESCAPE '\\'
                 OR caller LIKE $7 OR called LIKE $7 OR story LIKE $7)
            AND (NOT $5 OR story LIKE '%\"ending\":\"line_1\"%')
+           AND ($8 IS NULL OR account IN (SELECT value FROM json_each($8)))
          ORDER BY id DESC LIMIT $6",
+    find_calls: dialect::find_calls!(
+        in_list,
+        "LIKE",
+        " ESCAPE '\\'",
+        "caller LIKE $4 ESCAPE '\\' OR called LIKE $4 ESCAPE '\\'
+         OR call_uuid LIKE $4 ESCAPE '\\' OR account LIKE $4 ESCAPE '\\'
+         OR story LIKE $4 ESCAPE '\\'
+         OR caller LIKE $5 OR called LIKE $5 OR story LIKE $5"
+    ),
     persisted_names:
         "SELECT DISTINCT response.webhook AS webhook, variable.key AS name
          FROM response LEFT JOIN call ON call.call_uuid = response.call_uuid,
@@ -100,5 +110,15 @@ const DIALECT: Dialect = dialect::dialect! {
         "SELECT id, NULL AS state, call_uuid AS channel, CAST(json AS BLOB) AS text
          FROM unpublished WHERE instr(json, $1) > 0
             OR call_uuid IN (SELECT value FROM json_each($2))",
+    add_stats:
+        "INSERT INTO stat (value_id, span_s, start_ms, series, step, amount)
+         SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5
+         FROM json_each($1) WHERE true
+         ON CONFLICT DO UPDATE SET amount = amount + excluded.amount",
+    stats:
+        "SELECT start_ms, series, group_concat(step || ':' || amount) AS steps FROM stat
+         WHERE value_id = (SELECT id FROM stat_value WHERE dimension = $1 AND value = $2)
+           AND span_s = $3 AND start_ms >= $4 AND start_ms < $5
+         GROUP BY start_ms, series ORDER BY start_ms, series",
     fill_probe: "INSERT OR REPLACE INTO probe (id, data) VALUES (1, zeroblob($1))",
 };

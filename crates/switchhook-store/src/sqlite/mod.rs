@@ -8,11 +8,13 @@ mod caller_data;
 mod connect;
 mod connection;
 mod error;
+mod finish;
 mod identity;
 mod legs;
 mod lock;
 mod outbox;
 mod place;
+mod rows;
 mod writer;
 
 pub(crate) use place::folder_of;

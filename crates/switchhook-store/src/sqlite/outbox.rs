@@ -55,7 +55,7 @@ impl Write<SqliteConnection> for FreePredecessorsLeases {
     /// The attempts stay counted, since they may have reached the receiver.
     async fn apply(&self, db: &mut SqliteConnection, now_ms: i64) -> Result<u64, sqlx::Error> {
         let documents = "UPDATE document SET state = 'waiting', lease = NULL, due_ms = $1
-             WHERE state = 'leased'";
+             WHERE state IN ('waiting', 'leased') AND state = 'leased'";
         let freed = db.run(documents, values![now_ms]).await?;
         let calls = "UPDATE unpublished SET lease = NULL, due_ms = $1 WHERE lease IS NOT NULL";
         db.run(calls, values![now_ms]).await?;

@@ -7,9 +7,10 @@ use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
 
 use super::error::classify;
 use super::identity::FileIdentity;
-use super::legs::put_leg;
+use super::legs::put_legs;
 use crate::StoreError;
-use crate::model::StoredLeg;
+use crate::model::{Finished, FinishedCallRecord, StoredLeg};
+use crate::sql::calls::FinishCalls as _;
 use crate::writer::WriterDatabase;
 
 /// The file and how it is opened.
@@ -61,10 +62,16 @@ impl WriterDatabase for FileWriter {
         db: &mut SqliteConnection,
         legs: &[&StoredLeg],
     ) -> Result<(), sqlx::Error> {
-        for leg in legs {
-            put_leg(db, leg).await?;
-        }
-        Ok(())
+        put_legs(db, legs).await
+    }
+
+    async fn finish_calls(
+        &self,
+        db: &mut SqliteConnection,
+        calls: &[&FinishedCallRecord],
+        now_ms: i64,
+    ) -> Result<Vec<Finished>, sqlx::Error> {
+        db.finish_calls(calls, now_ms).await
     }
 
     async fn commit(&self, db: &mut SqliteConnection) -> Result<(), StoreError> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::error::StoreError;
-use crate::model::StoredLeg;
+use crate::model::{Finished, FinishedCallRecord, StoredLeg};
 
 /// Opens connections to a database and runs the writer's transactions.
 pub(crate) trait WriterDatabase: Send + Sync + 'static {
@@ -33,6 +33,14 @@ pub(crate) trait WriterDatabase: Send + Sync + 'static {
         db: &mut Self::Connection,
         legs: &[&StoredLeg],
     ) -> impl Future<Output = Result<(), sqlx::Error>> + Send;
+
+    /// Finishes these calls in this order; no two have a channel, a leg or a Unique-ID in common.
+    fn finish_calls(
+        &self,
+        db: &mut Self::Connection,
+        calls: &[&FinishedCallRecord],
+        now_ms: i64,
+    ) -> impl Future<Output = Result<Vec<Finished>, sqlx::Error>> + Send;
 
     /// Ends the transaction; when it returns, everything is on the disk.
     fn commit(

@@ -4,7 +4,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 
 use crate::error::StoreError;
-use crate::model::StoredLeg;
+use crate::model::{Finished, FinishedCallRecord, StoredLeg};
 use crate::operation::{Operation, Write};
 
 /// Any [`Write`] with the caller that waits for it.
@@ -23,6 +23,12 @@ pub(super) trait Job<C>: Send {
 
     /// Notes that the leg was stored together with others.
     fn leg_stored(&mut self);
+
+    /// See [`Operation::finished_call`].
+    fn finished_call(&self) -> Option<&FinishedCallRecord>;
+
+    /// Notes what became of the call, which was finished together with others.
+    fn call_finished(&mut self, finished: Finished);
 
     /// Tells the caller that the transaction was committed, or why not.
     fn settle(self: Box<Self>, committed: Result<(), StoreError>);
@@ -75,6 +81,14 @@ impl<C: Send, W: Write<C>> Job<C> for PendingWrite<W> {
 
     fn leg_stored(&mut self) {
         self.output = W::output_of_leg();
+    }
+
+    fn finished_call(&self) -> Option<&FinishedCallRecord> {
+        self.write.finished_call()
+    }
+
+    fn call_finished(&mut self, finished: Finished) {
+        self.output = W::output_of_call(finished);
     }
 
     fn settle(self: Box<Self>, committed: Result<(), StoreError>) {

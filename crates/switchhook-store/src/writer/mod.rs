@@ -4,6 +4,7 @@
 mod database;
 mod job;
 mod task;
+mod together;
 mod transaction;
 
 use switchhook_core::health::Health;

@@ -1,9 +1,11 @@
-//! One transaction: the jobs in their order, and the legs among them together.
+//! One transaction: the jobs in their order, the legs among them together, and the calls that
+//! are over.
 
 use std::collections::BTreeSet;
 
 use super::database::WriterDatabase;
 use super::job::Job;
+use super::together::Together;
 use crate::clock::Clock;
 use crate::error::StoreError;
 
@@ -24,36 +26,59 @@ pub(super) async fn transaction<D: WriterDatabase>(
     database.commit(db).await
 }
 
-/// Runs the jobs. Legs are stored together, unless a job about calls comes between them.
+/// Runs the jobs. Legs are stored together, and calls are finished together, unless a job about
+/// the same channels or another job about calls comes between them.
 async fn run<D: WriterDatabase>(
     database: &D,
     db: &mut D::Connection,
     now_ms: i64,
     jobs: &mut [Box<dyn Job<D::Connection>>],
 ) -> Result<(), sqlx::Error> {
-    let mut legs = Vec::new();
+    let mut waiting = Together::default();
     for at in 0..jobs.len() {
+        let (leg, call) = (jobs[at].leg(), jobs[at].finished_call());
+        let is_in_order = match (leg, call) {
+            (Some(leg), _) => waiting.takes_leg(leg),
+            (None, Some(call)) => waiting.takes_call(call),
+            (None, None) => jobs[at].switch().is_none(),
+        };
+        if !is_in_order {
+            write_together(database, db, now_ms, jobs, std::mem::take(&mut waiting)).await?;
+        }
         if jobs[at].leg().is_some() {
-            legs.push(at);
-            continue;
+            waiting.legs.push(at);
+        } else if let Some(call) = jobs[at].finished_call() {
+            waiting.add_call(at, call);
+        } else {
+            jobs[at].run(db, now_ms).await?;
         }
-        if jobs[at].switch().is_some() {
-            put_legs(database, db, jobs, std::mem::take(&mut legs)).await?;
-        }
-        jobs[at].run(db, now_ms).await?;
     }
-    put_legs(database, db, jobs, legs).await
+    write_together(database, db, now_ms, jobs, waiting).await
 }
 
-/// Stores the legs of the jobs with these indices.
-async fn put_legs<D: WriterDatabase>(
+/// Stores the legs that waited, then finishes the calls that waited.
+async fn write_together<D: WriterDatabase>(
     database: &D,
     db: &mut D::Connection,
+    now_ms: i64,
     jobs: &mut [Box<dyn Job<D::Connection>>],
-    indices: Vec<usize>,
+    waited: Together,
 ) -> Result<(), sqlx::Error> {
-    let legs: Vec<_> = indices.iter().filter_map(|&at| jobs[at].leg()).collect();
+    let legs: Vec<_> = waited
+        .legs
+        .iter()
+        .filter_map(|&at| jobs[at].leg())
+        .collect();
     database.put_legs(db, &legs).await?;
-    indices.into_iter().for_each(|at| jobs[at].leg_stored());
+    waited.legs.iter().for_each(|&at| jobs[at].leg_stored());
+    if waited.calls.is_empty() {
+        return Ok(());
+    }
+    let calls = waited.calls.iter();
+    let calls: Vec<_> = calls.filter_map(|&at| jobs[at].finished_call()).collect();
+    let finished = database.finish_calls(db, &calls, now_ms).await?;
+    for (&at, finished) in waited.calls.iter().zip(finished) {
+        jobs[at].call_finished(finished);
+    }
     Ok(())
 }

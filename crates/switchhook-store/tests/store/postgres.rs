@@ -120,6 +120,73 @@ async fn a_call_of_which_another_instance_finished_some_legs_is_refused_and_the_
 }
 
 #[tokio::test]
+async fn of_calls_that_end_at_once_those_that_another_instance_finished_are_told_apart() {
+    let Some(database) = OwnDatabase::new() else {
+        return;
+    };
+    let (first, second) = (database.serve().await, database.serve().await);
+    let of = |call: &str, legs: &[&str]| {
+        let mut call = finished(call, legs, &["completed"]);
+        let channels = legs.iter().map(|uuid| store_suite::channel(uuid, Some(1)));
+        call.channels = channels.collect();
+        call
+    };
+    for elsewhere in [of("all", &["all", "all-2"]), of("some-2", &["some-2"])] {
+        first.finish_call(elsewhere).await.expect("finished");
+    }
+    let calls = [
+        of("a", &["a"]),
+        of("some", &["some", "some-2"]),
+        of("b", &["b"]),
+        of("all", &["all", "all-2"]),
+        of("c", &["c", "a"]),
+        of("d", &["d"]),
+    ];
+    let legs = ["a", "b", "c", "d", "some", "all", "all-2"];
+    let put = legs.map(|uuid| {
+        let created_us = Some(2);
+        second.put_leg(StoredLeg {
+            created_us,
+            ..leg("x", uuid)
+        })
+    });
+    for stored in futures_util::future::join_all(put).await {
+        stored.expect("stored");
+    }
+    let late = || {
+        second.put_leg(StoredLeg {
+            created_us: Some(1),
+            ..leg("x", "d")
+        })
+    };
+    let ends = calls.map(|call| second.finish_call(call));
+    let (ended, late) = tokio::join!(futures_util::future::join_all(ends), late());
+    late.expect("not stored, and no error");
+    let ended: Vec<Result<bool, Vec<String>>> = ended
+        .into_iter()
+        .map(|one| match one {
+            Ok(new) => Ok(new[0]),
+            Err(StoreError::InOtherDocuments(legs)) => Err(legs),
+            Err(other) => panic!("{other}"),
+        })
+        .collect();
+    let in_other = |uuid: &str| Err(vec![uuid.to_owned()]);
+    let [a, some, b, all_of_it, c, d] = ended.try_into().expect("six");
+    assert_eq!((a, b, d), (Ok(true), Ok(true), Ok(true)));
+    assert_eq!((some, all_of_it), (in_other("some-2"), Ok(false)));
+    assert_eq!(c, in_other("a"), "in a document of the same batch");
+    let legs = second.load_legs().await.expect("legs");
+    let legs: Vec<_> = legs.iter().map(|leg| leg.leg_uuid.as_str()).collect();
+    assert_eq!(legs, ["c", "some"], "those of the refused calls");
+    let rest = second.finish_call(of("some", &["some"])).await;
+    assert_eq!(
+        rest.expect("finished"),
+        [true],
+        "nothing of it was remembered"
+    );
+}
+
+#[tokio::test]
 async fn a_living_instances_leases_are_left_to_it_when_another_starts() {
     let Some(database) = OwnDatabase::new() else {
         return;

@@ -20,6 +20,18 @@ pub struct Difference {
     pub is: Option<String>,
 }
 
+impl Difference {
+    /// The name of a command that only one of them sends to the switch.
+    pub const SENT: &str = "sent to the switch";
+    const ORDER: &str = "order of what is sent to the switch";
+
+    /// Returns whether it is about commands to the switch.
+    #[must_use]
+    pub fn is_command(&self) -> bool {
+        [Self::SENT, Self::ORDER].contains(&self.what.as_str())
+    }
+}
+
 /// Returns all differences: the call's end, the request, and the commands to the switch.
 #[must_use]
 pub fn compare(recording: &Recording, played: &Played) -> Vec<Difference> {
@@ -38,8 +50,27 @@ pub fn compare(recording: &Recording, played: &Played) -> Vec<Difference> {
             .unwrap_or_default(),
     );
     compare_by_name(&mut all, &was, &is);
-    compare_sent(&mut all, &recording.sent(), &played.sent);
+    let (was, is) = (recording.sent(), &played.sent);
+    compare_by_name(&mut all, &variables(&was), &variables(is));
+    compare_sent(&mut all, &was, is);
     all
+}
+
+/// Returns the variables of the flow that commands set, as they are written for the switch. A long
+/// value is in the body of a message, behind its name.
+fn variables(sent: &str) -> NamedParts {
+    let set = |line: &str| {
+        let (name, value) = match line.strip_prefix("api uuid_setvar ") {
+            Some(set) => {
+                let (_uuid, set) = set.split_once(' ')?;
+                set.split_once(' ').unwrap_or((set, ""))
+            }
+            None => line.split_once('=')?,
+        };
+        let is_ours = name.starts_with("flow.") && !varies_between_runs(line);
+        is_ours.then(|| (name.to_owned(), value.to_owned()))
+    };
+    sent.lines().filter_map(set).collect()
 }
 
 fn add_difference(all: &mut Vec<Difference>, what: &str, was: Option<String>, is: Option<String>) {
@@ -134,19 +165,14 @@ fn compare_sent(all: &mut Vec<Difference>, was: &str, is: &str) {
     }
     let count = all.len();
     for line in was.iter().filter(|line| !is.contains(line)) {
-        add_difference(all, "sent to the switch", Some(line.clone()), None);
+        add_difference(all, Difference::SENT, Some(line.clone()), None);
     }
     for line in is.iter().filter(|line| !was.contains(line)) {
-        add_difference(all, "sent to the switch", None, Some(line.clone()));
+        add_difference(all, Difference::SENT, None, Some(line.clone()));
     }
     if all.len() == count {
         let order = |lines: &[String]| Some(lines.join("; "));
-        add_difference(
-            all,
-            "order of what is sent to the switch",
-            order(&was),
-            order(&is),
-        );
+        add_difference(all, Difference::ORDER, order(&was), order(&is));
     }
 }
 

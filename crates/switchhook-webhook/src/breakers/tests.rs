@@ -42,7 +42,7 @@ async fn a_refusal_says_since_when_why_and_until_when() {
     let failure = breakers.acquire("crm").unwrap_err();
     assert_eq!(failure.reason, Reason::CircuitOpen);
     let shape = regex::Regex::new(
-        r"^the circuit of crm is open since \d\d:\d\d:\d\d, after 2 failures in a row \(the last: no answer from crm.example:443 within 10 s\); it is tried again at \d\d:\d\d:\d\d$",
+        r"^the circuit of crm is open since \d\d:\d\d:\d\d [+-]\d\d:\d\d, after 2 failures in a row \(the last: no answer from crm.example:443 within 10 s\); it is tried again at \d\d:\d\d:\d\d [+-]\d\d:\d\d$",
     );
     assert!(shape.unwrap().is_match(&failure.detail), "{failure}");
     tokio::time::advance(PAUSE).await;

@@ -13,6 +13,7 @@ use url::Url;
 use super::{BodyPlan, Field, MAX_TIMEOUT, UrlPlan, Webhook, body_probe, sample};
 use crate::compile_error::CompileError;
 use crate::context::{ProbeValue, Scope, is_only_after, misspelt};
+use crate::expiry::Expiries;
 use crate::options::{Auth, Body, NamedTemplate, WebhookOptions};
 use crate::response::ResponseParser;
 use crate::template::{TemplateId, TemplatePlace, Templates};
@@ -98,6 +99,7 @@ impl Compiler {
             authorization,
             tokens,
             own_tls,
+            expiries: Expiries::of(options),
             timeout: options.timeout,
             http2_streams: options.http2_streams,
             connection: options.connection,

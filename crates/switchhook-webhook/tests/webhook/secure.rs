@@ -11,6 +11,7 @@ use rcgen::{
 use rustls::pki_types::PrivateKeyDer;
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig, version};
+use switchhook_core::metrics_recorder::MetricsRecorder;
 use switchhook_core::outcome::{Outcome, Reason};
 use switchhook_core::secret::Secret;
 use switchhook_webhook::options::{Identity, Tls, TlsVersion, WebhookOptions};
@@ -246,4 +247,24 @@ async fn tls_1_2_is_refused_when_1_3_is_the_least() {
             assert!(outcome.verdict.is_ok(), "{:?}", outcome.verdict)
         }
     }
+}
+
+#[tokio::test]
+async fn the_metric_has_the_end_of_the_certificate_that_a_server_showed() {
+    let recorder = MetricsRecorder::default();
+    // The runtime of this test has one thread: every handshake is on it.
+    let _recording = metrics::set_default_local_recorder(&recorder);
+    let authority = Authority::new();
+    for (year, end) in [(2200, "7289568000"), (2190, "6974035200")] {
+        let setup = Setup::of(authority.issue("localhost", year));
+        let outcome = send_secure(setup.serve().await, "localhost", trusting_ca(&authority)).await;
+        assert!(outcome.verdict.is_ok(), "{:?}", outcome.verdict);
+        let line = format!(
+            "switchhook_credential_expires_timestamp_seconds{{kind=\"server_certificate\",of=\"localhost\"}} {end}\n"
+        );
+        assert!(recorder.render().contains(&line), "{}", recorder.render());
+    }
+    // After a reload, hosts are there again once they are asked.
+    switchhook_webhook::forget_certificates();
+    assert!(!recorder.render().contains("server_certificate\""));
 }

@@ -211,3 +211,56 @@ pub async fn a_predecessors_leases_are_freed_at_the_start(factory: &impl Factory
             .is_err()
     );
 }
+
+pub async fn an_operator_lets_an_endpoint_be_tried_now_with_one_document(factory: &impl Factory) {
+    let store = serve(factory).await;
+    for call in ["a", "b"] {
+        let call = finished(call, &[], &["completed"]);
+        store.finish_call(call).await.expect("finished");
+    }
+    let outcome = DeliveryOutcome::Retry {
+        wait: Duration::from_secs(3_600),
+        not_before: Duration::from_secs(3_600),
+    };
+    for document in claim(&store, "completed", 9).await {
+        settle(&store, &document, outcome).await.expect("settled");
+    }
+    assert_eq!(claim(&store, "completed", 9).await, [], "nothing is due");
+    let before = store.retry_requests().await.expect("requests");
+    store.try_now("completed").await.expect("tried");
+    let after = store.retry_requests().await.expect("requests");
+    assert_ne!(before, after, "services that slowed it down hear of it");
+    let due = claim(&store, "completed", 9).await;
+    assert_eq!(due.len(), 1, "one tries the endpoint for all");
+    assert_eq!(due[0].attempt, 2, "its schedule goes on");
+}
+
+pub async fn what_an_operator_discards_is_given_up_first_and_deleted_then(factory: &impl Factory) {
+    let store = serve(factory).await;
+    for call in ["waits", "leased", "done"] {
+        let call = finished(call, &[], &[call]);
+        store.finish_call(call).await.expect("finished");
+    }
+    let leased = claim(&store, "leased", 1).await;
+    let done = claim(&store, "done", 1).await;
+    let delivered = DeliveryOutcome::Delivered;
+    settle(&store, &done[0], delivered).await.expect("settled");
+    let ids: Vec<String> = all(&store)
+        .await
+        .into_iter()
+        .map(|row| row.webhook_id)
+        .collect();
+    let discarded = store.discard(ids.clone()).await.expect("discarded");
+    assert_eq!((discarded.given_up, discarded.deleted), (1, 0));
+    let waits = store.document(&ids[0]).await.expect("kept");
+    assert_eq!(waits.row.state, DocumentState::Dead);
+    assert_eq!(waits.row.last_result, "given up by an operator");
+    settle(&store, &leased[0], delivered)
+        .await
+        .expect("untouched");
+    let discarded = store.discard(ids.clone()).await.expect("discarded");
+    assert_eq!((discarded.given_up, discarded.deleted), (0, 1));
+    let gone = store.document(&ids[0]).await;
+    assert!(matches!(gone, Err(StoreError::NoSuchDocument { .. })));
+    assert_eq!(all(&store).await.len(), 2, "what was delivered stays");
+}

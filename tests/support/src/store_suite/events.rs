@@ -10,7 +10,7 @@ const WAIT: Duration = Duration::from_secs(2);
 const EXPIRE: Duration = Duration::from_secs(300);
 
 /// Returns an event whose body is its number.
-fn event(call: &str, fact: &str) -> NewEvent {
+pub(super) fn event(call: &str, fact: &str) -> NewEvent {
     NewEvent {
         switch: "pbx-1".into(),
         call_uuid: call.into(),
@@ -19,6 +19,7 @@ fn event(call: &str, fact: &str) -> NewEvent {
         instead_of: None,
         endpoint: "crm/events".into(),
         flow: "outbound".into(),
+        account: "acme".into(),
         wait: WAIT,
         expire: EXPIRE,
         render: Arc::new(|sequence| RequestContent {

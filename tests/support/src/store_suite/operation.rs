@@ -385,6 +385,7 @@ pub async fn calls_are_listed_newest_first_and_found_by_their_history(factory: &
         );
         let call = FinishedCallRecord {
             history,
+            asked: asked_line("lookup", "", if call == "b" { "line_1" } else { "line_0" }),
             ..finished(call, &[call], &["completed"])
         };
         store.finish_call(call).await.expect("finished");

@@ -114,6 +114,7 @@ impl<C: CallConnection> CallTask<'_, C> {
             webhook: self.channel.webhook.clone(),
             call: self.channel.uuid.clone(),
             flow: self.channel.flow.clone(),
+            account: self.channel.account.clone(),
             request: *request,
         };
         if let Some(spans) = &mut self.spans {

@@ -9,6 +9,7 @@ mod retry;
 mod schema;
 mod secrets;
 mod tenants;
+mod users;
 
 use std::collections::BTreeMap;
 use std::io;

@@ -148,6 +148,26 @@ fn who_may_connect_and_what_http_is_called_are_read() {
     assert_eq!(listen.http_token, Some(Secret::new("s3cret, long enough")));
     let wrong = messages(read_in("[listen]\nhttp_hosts = [\"a:80\"]", &[]));
     assert!(wrong.contains("write it without port"), "{wrong}");
+    let based = |base: &str| read_in(&format!("[listen]\nhttp_base = \"{base}\""), &[]);
+    for base in ["", "/switchhook", "/tools/hook-1.x"] {
+        assert_eq!(based(base).unwrap().listen.http_base, base);
+    }
+    for wrong in [
+        "/",
+        "hook",
+        "/hook/",
+        "//hook",
+        "/a b",
+        "/../x",
+        "/a?b",
+        "https://x/hook",
+    ] {
+        let found = messages(based(wrong));
+        assert!(
+            found.contains("such as \"/switchhook\""),
+            "{wrong}: {found}"
+        );
+    }
     let short = messages(read_in("[listen]\nhttp_token = \"15 characters..\"", &[]));
     assert!(
         short.contains("has 15 characters, fewer than the minimum of 16"),

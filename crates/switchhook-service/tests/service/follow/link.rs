@@ -7,6 +7,7 @@ use eslclient::Limits;
 use switchhook_core::finished_call::FinishedCall;
 use switchhook_core::secret::Secret;
 use switchhook_service::follow::{FinishCall, FollowOptions, Follower};
+use switchhook_service::service::Service;
 use switchhook_store::{self as store, FinishedCallRecord, Role, Store};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -223,4 +224,30 @@ pub fn ids(posts: &[Post]) -> Vec<String> {
     ids.sort();
     ids.dedup();
     ids
+}
+
+/// Returns the metric of the stage's switch.
+async fn metric(stage: &Stage, service: &Service, name: &str) -> f64 {
+    let url = format!("http://{}/metrics", service.http);
+    let page = test_support::http::get(url).await.unwrap();
+    let page = page.text().await.unwrap();
+    let series = format!("{name}{{switch=\"{}\"}} ", stage.switch.address);
+    let found = page.lines().find_map(|line| line.strip_prefix(&series));
+    found.unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn a_switch_whose_clock_is_apart_is_measured_when_it_is_followed() {
+    const OFFSET: &str = "switchhook_switch_clock_offset_seconds";
+    let stage = Stage::new().await;
+    stage.switch.set_clock_ahead(Duration::from_secs(3_600));
+    let service = stage.serve(&stage.settings("")).await;
+    stage.switch.asked("api strmicroepoch").await;
+    while metric(&stage, &service, OFFSET).await == 0.0 {
+        tokio::task::yield_now().await;
+    }
+    let offset = metric(&stage, &service, OFFSET).await;
+    // What the question took is not known to be an offset.
+    assert!((3_000.0..=3_600.0).contains(&offset), "{offset}");
+    service.stop().await;
 }

@@ -118,6 +118,7 @@ async fn finished_elsewhere(database: &Database<'static>, channels: Vec<Finished
         documents: Vec::new(),
         summary: None,
         history: String::new(),
+        asked: String::new(),
         unpublished: None,
         events: Vec::new(),
     };

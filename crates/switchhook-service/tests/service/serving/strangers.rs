@@ -327,3 +327,33 @@ async fn wrong_tokens_slow_their_address_down_and_are_counted() {
     }
     service.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_right_token_is_not_slowed_by_wrong_ones_of_its_address() {
+    let folder = tempfile::tempdir().unwrap();
+    let receiver = super::receiver::Receiver::start().await;
+    let mut config = super::running::config(folder.path(), receiver.address, "");
+    let token = "the right one, long enough";
+    config.listen.http_token = Some(switchhook_core::secret::Secret::new(token));
+    let service = switchhook_service::service::Service::start(&config)
+        .await
+        .unwrap();
+    let url = format!("http://{}/outbox/replay", service.http);
+    let client = test_support::http::client();
+    let mut guesses = JoinSet::new();
+    for number in 0..200 {
+        let guess = client.post(&url);
+        guesses.spawn(guess.bearer_auth(format!("guess {number}")).send());
+    }
+    // Once a guess is refused at once, every place to wait is taken.
+    while let Some(answer) = guesses.join_next().await {
+        if answer.unwrap().unwrap().status() == 429 {
+            break;
+        }
+    }
+    let form = ("content-type", "application/x-www-form-urlencoded");
+    let right = client.post(&url).bearer_auth(token).header(form.0, form.1);
+    let answer = right.body("state=dead").send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    service.stop().await;
+}

@@ -8,13 +8,13 @@ use super::modules::{MODULES, load};
 use crate::doctor::ExpectedSetup;
 use crate::doctor::answers::{Answers, Reply};
 use crate::doctor::finding::Findings;
+use switchhook_core::clock::ahead;
 
 /// The oldest release that Switchhook was tested with.
 const OLDEST_VERSION: (u64, u64) = (1, 10);
 
 /// Above this, ms, documents are out of order with the records of other systems.
 const MAX_SKEW_MS: i64 = 1_000;
-/// Above this, ms, receivers that check a timestamp begin to refuse documents.
 /// Above this, ms, receivers that check a timestamp begin to refuse documents.
 const LARGE_SKEW_MS: i64 = 60_000;
 
@@ -105,11 +105,7 @@ pub(super) fn clock(answers: &Answers, findings: &mut Findings) {
         return findings.info("clock", "it does not say its time");
     };
     // Only a time before the query or after the reply is surely wrong, however long the trip took.
-    let off_us = match theirs {
-        early if early < sent => early - sent,
-        late if late > answered => late - answered,
-        _ => 0,
-    };
+    let off_us = ahead(theirs, sent, answered);
     let off_ms = off_us / 1_000;
     let direction = if off_ms < 0 { "behind" } else { "ahead of" };
     let seconds = off_ms.abs() as f64 / 1e3;
