@@ -83,7 +83,6 @@ impl Ledger {
     }
 
     /// Does so, and returns how the group was divided for it.
-
     #[inline(never)]
     pub(super) fn tell_of_leg(
         &mut self,
