@@ -15,14 +15,14 @@ use switchhook_webhook::redact;
 
 use super::held::Held;
 use super::layout::{View, not_found};
-use super::{audit, components, document_rows, outbox, replay};
+use super::{audit, components, document_rows, outbox, replay, visible};
 
 /// Bytes of a body that are shown.
 const SHOWN: usize = 256 * 1024;
 
 /// Responds with the view.
 pub(crate) async fn respond(state: &AdminState, id: &str) -> Response {
-    let document = match outbox::visible(state, id).await {
+    let document = match visible::document(state, id).await {
         Ok(document) => document,
         Err(error @ StoreError::NoSuchDocument { .. }) => {
             return not_found(state, &error.to_string());

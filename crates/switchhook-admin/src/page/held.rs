@@ -7,7 +7,7 @@ use crate::state::AdminState;
 use switchhook_core::clock;
 use switchhook_store::EndpointBacklog;
 
-use super::outbox;
+use super::visible;
 
 /// Why the documents of endpoints wait longer than their schedule says.
 #[derive(Default)]
@@ -35,7 +35,7 @@ impl Held {
 
     /// Reads the backlogs; without the store, only what this instance knows.
     pub(crate) async fn read(state: &AdminState) -> Self {
-        let backlogs = outbox::backlogs(state).await.unwrap_or_default();
+        let backlogs = visible::backlogs(state).await.unwrap_or_default();
         Self::of(state, &backlogs)
     }
 

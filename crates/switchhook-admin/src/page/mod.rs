@@ -29,6 +29,7 @@ mod test_form;
 pub(crate) mod time;
 mod time_counts;
 pub(crate) mod time_window;
+pub(crate) mod visible;
 mod webhook_health;
 pub(crate) mod webhook_test;
 pub(crate) mod webhooks;

@@ -10,14 +10,11 @@ use crate::access::Access;
 use crate::format;
 use crate::state::AdminState;
 use switchhook_core::clock;
-use switchhook_store::{
-    CallParties, DocumentDetail, DocumentFilter, DocumentRow, DocumentState, EndpointBacklog,
-    StoreError,
-};
+use switchhook_store::{CallParties, DocumentFilter, DocumentRow, DocumentState, EndpointBacklog};
 
 use super::held::Held;
 use super::layout::View;
-use super::{components, document_rows, endpoints};
+use super::{components, document_rows, endpoints, visible};
 
 /// Documents on one page.
 const PAGE: u32 = 40;
@@ -67,7 +64,7 @@ impl OutboxParams {
 
 /// Responds with the view.
 pub(crate) async fn respond(state: &AdminState, params: &OutboxParams) -> Response {
-    let backlogs = backlogs(state).await;
+    let backlogs = visible::backlogs(state).await;
     let filter = params.filter(&state.access);
     let documents = state.store.documents(&filter, PAGE).await;
     let known = parties(state, documents.as_deref().unwrap_or_default()).await;
@@ -87,37 +84,6 @@ pub(crate) async fn respond(state: &AdminState, params: &OutboxParams) -> Respon
         }
     };
     View::new("Outbox", "/outbox", body).respond(state, StatusCode::OK)
-}
-
-/// Returns the backlogs of the documents that are to be seen.
-///
-/// # Errors
-/// The store cannot be read.
-pub(crate) async fn backlogs(state: &AdminState) -> Result<Vec<EndpointBacklog>, StoreError> {
-    match state.access.accounts() {
-        Some(accounts) => state.store.backlogs_of(accounts).await,
-        None => state.store.backlogs().await,
-    }
-}
-
-/// Returns a document that is to be seen.
-///
-/// # Errors
-/// There is none, or it is of an account that is not to be seen, or the store cannot be read.
-pub(crate) async fn visible(state: &AdminState, id: &str) -> Result<DocumentDetail, StoreError> {
-    if state.access.is_limited() {
-        let filter = DocumentFilter {
-            ids: vec![id.to_owned()],
-            accounts: state.access.accounts().cloned(),
-            ..DocumentFilter::default()
-        };
-        if state.store.documents(&filter, 1).await?.is_empty() {
-            return Err(StoreError::NoSuchDocument {
-                webhook_id: id.to_owned(),
-            });
-        }
-    }
-    state.store.document(id).await
 }
 
 fn summary(backlogs: &[EndpointBacklog]) -> Markup {

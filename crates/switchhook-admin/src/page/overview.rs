@@ -12,7 +12,7 @@ use switchhook_core::metrics_reader::MetricsReader;
 use switchhook_store::{EndpointBacklog, StoreError};
 
 use super::held::Held;
-use super::{components, outbox, webhooks};
+use super::{components, visible, webhooks};
 
 /// Calls on hold that are listed.
 const HELD: usize = 50;
@@ -28,7 +28,7 @@ pub(crate) async fn body(state: &AdminState) -> Markup {
         ..CallQuery::default()
     };
     let last = calls::find_calls(state, &query).await;
-    let backlogs = outbox::backlogs(state).await;
+    let backlogs = visible::backlogs(state).await;
     html! {
         h1.hidden { "Now" }
         (tiles(state, on_hold_count, backlogs.as_ref()))

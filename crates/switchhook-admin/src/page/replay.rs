@@ -17,8 +17,8 @@ use crate::state::AdminState;
 
 use super::change_form::{self, ChangeForm};
 use super::layout::View;
-use super::outbox;
 use super::selection::Selection;
+use super::visible;
 
 /// Responds with the dry run: the number of documents.
 pub(crate) async fn dry_run_page(state: AdminState, RawQuery(query): RawQuery) -> Response {
@@ -81,7 +81,7 @@ pub(crate) async fn send(state: AdminState, body: String) -> Response {
 
 async fn replay(state: &AdminState, selection: &Selection) -> Result<u64, StoreError> {
     for id in &selection.ids {
-        outbox::visible(state, id).await?;
+        visible::document(state, id).await?;
     }
     let filter = selection.filter(&state.access);
     state.store.replay(filter, Duration::ZERO).await
@@ -153,7 +153,7 @@ async fn discard_selected(
     selection: &Selection,
 ) -> Result<Discarded, StoreError> {
     for id in &selection.ids {
-        outbox::visible(state, id).await?;
+        visible::document(state, id).await?;
     }
     state.store.discard(selection.ids.clone()).await
 }
