@@ -14,7 +14,7 @@ use crate::search::Search;
 use crate::state::AdminState;
 
 /// Calls on one page.
-pub(crate) const PAGE: u32 = 50;
+pub(crate) const PAGE: u32 = 40;
 /// Live lookups that one page takes into account.
 const LIVE_LOOKUPS: usize = 200;
 /// Reads of the store for one page: it may return calls that the query does not match.

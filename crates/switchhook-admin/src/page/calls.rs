@@ -97,8 +97,8 @@ fn filter_form(
                 (select("flow", "Flow", &of(StatDimension::Flow), params))
                 (select("account", "Account", &of(StatDimension::Account), params))
                 (select("switch", "Switch", &of(StatDimension::Switch), params))
-                label { "Number at our end" input name="called" value=(params.value("called")) autocomplete="off"; }
-                label { "Hangup cause" input name="cause" value=(params.value("cause")) autocomplete="off" placeholder="USER_BUSY"; }
+                label { "Number at our end" input type="text" name="called" value=(params.value("called")) autocomplete="off"; }
+                label { "Hangup cause" input type="text" name="cause" value=(params.value("cause")) autocomplete="off" placeholder="USER_BUSY"; }
                 label { "Began at or after" input type="datetime-local" name="from" value=(params.field_time("from", zone)); }
                 label { "Began before" input type="datetime-local" name="until" value=(params.field_time("until", zone)); }
                 label { "At least, seconds" input type="number" min="0" name="longer" value=(params.value("longer")); }
