@@ -328,7 +328,10 @@ macro_rules! dialect {
                         min(inserted_ms) FILTER (WHERE state <> 'dead') AS oldest_ms,
                         (SELECT reason FROM pause WHERE pause.endpoint = document.endpoint) AS paused,
                         (SELECT since_ms FROM pause WHERE pause.endpoint = document.endpoint) AS paused_since_ms
-                 FROM document WHERE state IN ('waiting', 'leased', 'dead') AND account ",
+                 FROM document WHERE id IN (
+                     SELECT id FROM document WHERE state IN ('waiting', 'leased')
+                     UNION ALL SELECT id FROM document
+                     WHERE state IN ('delivered', 'dead', 'expired') AND state = 'dead') AND account ",
                 $in_list!("$1"),
                 " GROUP BY endpoint ORDER BY endpoint"
             ),

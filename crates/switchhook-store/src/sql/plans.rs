@@ -20,7 +20,7 @@ type Case<'c> = (&'c str, &'c str, Vec<&'c str>);
 
 /// Returns the statements that run on a page, in the outbox or in the background.
 fn cases<'c>(dialect: &'c Dialect, ids: &'c str, no_list: &'c str) -> Vec<Case<'c>> {
-    let filter = |ids: &'c str| vec![ids, no_list, "'crm'", "0", "9", "50", "1"];
+    let filter = |ids: &'c str| vec![ids, no_list, "'crm'", "0", "9", no_list, "50", "1"];
     let [_, undelivered, by_id] = [0, 1, 2];
     let mut all = vec![
         ("backlogs", statements::BACKLOGS, vec![]),
@@ -53,7 +53,7 @@ fn cases<'c>(dialect: &'c Dialect, ids: &'c str, no_list: &'c str) -> Vec<Case<'
         (
             "documents of channels",
             dialect.documents_of_channels,
-            vec![ids, "500"],
+            vec![ids, "500", no_list],
         ),
         (
             "responses of channels",
@@ -74,8 +74,14 @@ fn cases<'c>(dialect: &'c Dialect, ids: &'c str, no_list: &'c str) -> Vec<Case<'
             vec!["5", "'crm'", "9"],
         ),
         ("expire events", dialect.expire_events, vec!["5", "9"]),
-        ("find calls", dialect.find_calls, find_calls()),
-        ("latest calls", dialect.search_calls, latest_calls()),
+        ("find calls", dialect.find_calls, find_calls(no_list)),
+        ("calls of accounts", dialect.find_calls, find_calls(ids)),
+        ("latest calls", dialect.search_calls, latest_calls(no_list)),
+        (
+            "backlogs of accounts",
+            dialect.backlogs_of_accounts,
+            vec![ids],
+        ),
     ];
     for (scope, ids) in [(undelivered, no_list), (by_id, ids)] {
         let values = || filter(ids);
@@ -98,7 +104,7 @@ const fn bytes(dialect: &Dialect) -> &'static str {
     }
 }
 
-fn find_calls() -> Vec<&'static str> {
+fn find_calls(accounts: &str) -> Vec<&str> {
     vec![
         "50000",
         "NULL",
@@ -117,11 +123,14 @@ fn find_calls() -> Vec<&'static str> {
         "NULL",
         "'% lookup TIMEOUT %'",
         "50",
+        accounts,
     ]
 }
 
-fn latest_calls() -> Vec<&'static str> {
-    vec!["50000", "NULL", "NULL", "NULL", "false", "50", "NULL"]
+fn latest_calls(accounts: &str) -> Vec<&str> {
+    vec![
+        "50000", "NULL", "NULL", "NULL", "false", "50", "NULL", accounts,
+    ]
 }
 
 /// Puts the literals in the place of the parameters.

@@ -103,15 +103,10 @@ fn lookups_of_legs_that_never_come_are_forgotten() {
 fn of_a_call_that_ends_before_its_state_is_told_after_a_gap_only_the_end_is() {
     let mut ledger = ledger();
     let leg = Made::inbound_call("call-1", &[]);
-    assert_eq!(
-        kinds(ledger.apply(&leg.create(), NOW)),
-        [EventKind::Started]
-    );
+    let mut told = kinds(ledger.apply(&leg.create(), NOW));
     drop(ledger.note_gap());
-    assert!(
-        kinds(ledger.apply(&leg.answer(), NOW)).is_empty(),
-        "its state comes first"
-    );
+    told.extend(kinds(ledger.apply(&leg.answer(), NOW)));
+    assert!(told.is_empty(), "its state comes first: {told:?}");
     let effects = ledger.apply(&leg.complete(), NOW);
     let over = effects.into_iter().find_map(|effect| match effect {
         Effect::Over(call) => Some(call),
