@@ -146,7 +146,7 @@ fn the_tests_use_the_dependencies_that_the_program_was_built_with() {
 
 #[test]
 fn the_notices_of_the_package_may_have_the_licences_that_are_allowed() {
-    let about = document("packaging/about.toml");
+    let about = document("packaging/notices/about.toml");
     let accepted = about["accepted"].as_array().unwrap().iter();
     let accepted: Vec<_> = accepted
         .map(|one| one.as_str().unwrap().to_owned())
