@@ -27,7 +27,7 @@ impl Proxy {
         };
         let (folder, address) = (tempfile::tempdir().unwrap(), ports::unused());
         let config = format!(
-            "daemon off; error_log stderr; pid nginx.pid; worker_processes 1; user root;\n\
+            "daemon off; master_process off; error_log stderr; pid nginx.pid; user root;\n\
              events {{}}\n\
              http {{ access_log off; client_body_temp_path a; proxy_temp_path b; fastcgi_temp_path c;\n\
              uwsgi_temp_path d; scgi_temp_path e;\n\

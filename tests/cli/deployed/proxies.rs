@@ -122,9 +122,9 @@ fn nginx_site(folder: &Path, http: &str, listen: &str) -> PathBuf {
     let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .map(|kind| format!("{kind}_temp_path {path}/{kind};\n"))
         .concat();
-    // Its workers must reach the test's folder, which is its user's own.
+    // One process, so that none outlives the test. It must reach the folder, which is its user's own.
     let main = format!(
-        "user root;\ndaemon off;\npid {path}/pid;\nerror_log stderr;\nevents {{}}\n\
+        "user root;\ndaemon off;\nmaster_process off;\npid {path}/pid;\nerror_log stderr;\nevents {{}}\n\
          http {{\naccess_log off;\n{temporary}include {path}/site.conf;\n}}\n"
     );
     let file = folder.join("nginx.conf");
