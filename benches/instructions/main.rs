@@ -17,9 +17,10 @@ use test_support::work;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
-/// The most instructions that a whole call of a release build may take: the present count, 303,000 to
-/// 319,000 with the machine's load, and 5 %. The goal is 235,000.
-const LIMIT: u64 = 335_000;
+/// The most instructions that a whole call of a release build may take: the present count of 448,000,
+/// and 5 %. It was 303,000 before the counts over time, which at 24 calls a second have few calls to
+/// share each write. The goal is 235,000.
+const LIMIT: u64 = 471_000;
 
 /// How often each is done; the difference of two runs leaves out starting and stopping.
 const ONCE: u64 = 10;
