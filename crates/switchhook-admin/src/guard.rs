@@ -111,7 +111,7 @@ impl Guard {
         roles.any(|role| role == Role::Operator)
     }
 
-    /// Returns whether the page is open to whoever is on this machine.
+    /// Returns whether the page is open to everybody on this machine.
     pub(crate) const fn is_open_locally(&self) -> bool {
         !self.has_users
     }

@@ -1,4 +1,4 @@
-//! Masks callers' numbers in lines of the log, whoever wrote them.
+//! Masks callers' numbers in lines of the log, those of libraries too.
 
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,5 +1,5 @@
 //! With `account.mask_numbers`, no line of the log has a caller's number, at any level and in either
-//! format, whoever writes it.
+//! format, also if a library writes it.
 #![allow(clippy::unwrap_used)] // a helper that fails fails its test
 
 use std::fs;

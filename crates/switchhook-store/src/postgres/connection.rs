@@ -103,10 +103,9 @@ const DIALECT: Dialect = dialect::dialect! {
            AND ($4 IS NULL OR caller COLLATE \"C\" ILIKE $4 OR called COLLATE \"C\" ILIKE $4
                 OR call_uuid ILIKE $4 OR account ILIKE $4
                 OR story COLLATE \"C\" ILIKE $4
-                OR caller LIKE $7 OR called LIKE $7 OR story LIKE $7)
-           AND (NOT $5 OR story LIKE '%\"ending\":\"line_1\"%')
-           AND ($8 IS NULL OR account = ANY($8))
-         ORDER BY id DESC LIMIT $6",
+                OR caller LIKE $6 OR called LIKE $6 OR story LIKE $6)
+           AND ($7 IS NULL OR account = ANY($7))
+         ORDER BY id DESC LIMIT $5",
     find_calls: dialect::find_calls!(
         in_list,
         "ILIKE",

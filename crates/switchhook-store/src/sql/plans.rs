@@ -128,9 +128,7 @@ fn find_calls(accounts: &str) -> Vec<&str> {
 }
 
 fn latest_calls(accounts: &str) -> Vec<&str> {
-    vec![
-        "50000", "NULL", "NULL", "NULL", "false", "50", "NULL", accounts,
-    ]
+    vec!["50000", "NULL", "NULL", "NULL", "50", "NULL", accounts]
 }
 
 /// Puts the literals in the place of the parameters.

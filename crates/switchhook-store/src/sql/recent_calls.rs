@@ -22,7 +22,6 @@ pub(crate) async fn search_calls<C: SqlConnection>(
         search.before,
         &search.call_uuid,
         &text,
-        search.line_1,
         search.limit,
         &digits,
         accounts(search.accounts.as_ref()),

@@ -72,10 +72,9 @@ const DIALECT: Dialect = dialect::dialect! {
            AND ($4 IS NULL OR caller LIKE $4 ESCAPE '\\' OR called LIKE $4 ESCAPE '\\'
                 OR call_uuid LIKE $4 ESCAPE '\\' OR account LIKE $4 ESCAPE '\\'
                 OR story LIKE $4 ESCAPE '\\'
-                OR caller LIKE $7 OR called LIKE $7 OR story LIKE $7)
-           AND (NOT $5 OR story LIKE '%\"ending\":\"line_1\"%')
-           AND ($8 IS NULL OR account IN (SELECT value FROM json_each($8)))
-         ORDER BY id DESC LIMIT $6",
+                OR caller LIKE $6 OR called LIKE $6 OR story LIKE $6)
+           AND ($7 IS NULL OR account IN (SELECT value FROM json_each($7)))
+         ORDER BY id DESC LIMIT $5",
     find_calls: dialect::find_calls!(
         in_list,
         "LIKE",
